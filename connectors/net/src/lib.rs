@@ -1,0 +1,17 @@
+//! What every connector shares: the decoder contract, symbol tables, counters of oddities, exact
+//! decimals, the JSON scanner and the recorder formats.
+//!
+//! Layout: [`decode`] is the contract between bytes and events, [`markets`] maps a venue's symbols
+//! to dense ids and grids, [`odd`] counts whatever was not as expected, [`decimal`] turns decimal
+//! text into ticks and lots, [`scan`] walks JSON without allocating, [`capture`] reads recordings.
+//!
+//! Deliberately absent: venue knowledge (each venue has its crate) and strategy.
+//! Start reading at [`decode::Decoder`].
+
+pub mod decode;
+pub mod markets;
+pub mod odd;
+
+pub use decode::{Decoder, Input, Sink};
+pub use markets::{Market, Markets};
+pub use odd::{Odd, OddCounts};

@@ -1,0 +1,309 @@
+//! The one thing that enters the core: a fixed-size event.
+//!
+//! # Order and time
+//!
+//! * A source is one connection or one recorded file. Its decoder turns each frame into a *batch*:
+//!   the events that the frame means, in the frame's order. The last one carries
+//!   [`Flags::END_OF_BATCH`]; the core evaluates signals there and nowhere else.
+//! * Batches of several sources are merged by (receive time in ns, source number, line or arrival
+//!   number). The merged order is the order of the world: the core numbers it and reads time from
+//!   `recv_ns` alone. Receive time therefore never decreases at the core.
+//! * `venue_ns` is the venue's claim and may lie in either direction (local clocks lag, venues
+//!   publish late). It is reported, never used to order or to expire.
+//! * A snapshot is a batch that begins with [`Body::BookClear`]. A book in doubt
+//!   ([`Body::BookDoubt`]) is quarantined until the next one.
+//! * A pool changes in batches of one slot: [`Body::PoolPrice`] and [`Body::PoolMeta`] together,
+//!   and for each tick array [`Body::TickArrayBegin`] and its initialised ticks.
+
+use crate::ids::{MarketId, Venue};
+
+/// Side of a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Side {
+    /// Somebody buys here.
+    Bid = 0,
+    /// Somebody sells here.
+    Ask = 1,
+}
+
+/// Bits about an event's place in its batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Flags(pub u8);
+
+impl Flags {
+    /// Last event of its batch.
+    pub const END_OF_BATCH: u8 = 1;
+    /// Part of a snapshot batch.
+    pub const SNAPSHOT: u8 = 2;
+
+    /// Whether the bits of `mask` are all set.
+    #[must_use]
+    pub const fn has(self, mask: u8) -> bool {
+        self.0 & mask == mask
+    }
+}
+
+/// Why a book can no longer be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum DoubtReason {
+    /// The venue's sequence jumped.
+    SequenceGap = 0,
+    /// A price or size between two steps of the market's grid.
+    OffGrid = 1,
+    /// A price or size outside the accepted range.
+    OutOfRange = 2,
+    /// A frame of the market's book stream that could not be read.
+    BadFrame = 3,
+    /// The connection ended or began anew.
+    Disconnected = 4,
+    /// More levels, or more memory, than a book may have.
+    TooLarge = 5,
+    /// Best bid at or above best ask after a whole batch.
+    Crossed = 6,
+    /// A pool account that contradicts its layout, bounds or owner.
+    BadAccount = 7,
+    /// A lower slot than the one already applied: another fork.
+    Fork = 8,
+}
+
+impl DoubtReason {
+    /// Every reason, in index order.
+    pub const ALL: [Self; 9] = [
+        Self::SequenceGap,
+        Self::OffGrid,
+        Self::OutOfRange,
+        Self::BadFrame,
+        Self::Disconnected,
+        Self::TooLarge,
+        Self::Crossed,
+        Self::BadAccount,
+        Self::Fork,
+    ];
+
+    /// The name used in reports and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SequenceGap => "sequence_gap",
+            Self::OffGrid => "off_grid",
+            Self::OutOfRange => "out_of_range",
+            Self::BadFrame => "bad_frame",
+            Self::Disconnected => "disconnected",
+            Self::TooLarge => "too_large",
+            Self::Crossed => "crossed",
+            Self::BadAccount => "bad_account",
+            Self::Fork => "fork",
+        }
+    }
+}
+
+/// A cost level that changes at run time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum ParamKey {
+    /// Priority-fee level of the chain. Unit: micro-lamports per compute unit.
+    PriorityFee = 0,
+    /// Tip offered with a chain transaction. Unit: lamports.
+    Tip = 1,
+    /// Taker fee of the event's market. Unit: parts per million of the notional.
+    TakerFee = 2,
+}
+
+/// What happened. 32 bytes; wide integers are halves, low half first, to keep alignment at 8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Body {
+    /// A new snapshot begins: the book is empty now.
+    BookClear = 0,
+    /// The size now resting at a price. Absolute, never a difference; zero deletes.
+    Level {
+        /// Side of the book.
+        side: Side,
+        /// Unit: ticks, `1..=PRICE_TICKS_MAX`.
+        price_ticks: u64,
+        /// Unit: lots, `0..=SIZE_LOTS_MAX`.
+        size_lots: u64,
+    } = 1,
+    /// The book or pool must not be used until its next snapshot.
+    BookDoubt {
+        /// Why.
+        reason: DoubtReason,
+    } = 2,
+    /// A trade print.
+    Trade {
+        /// The resting side that was hit: `Ask` means somebody bought.
+        maker_side: Side,
+        /// Unit: ticks.
+        price_ticks: u64,
+        /// Unit: lots.
+        size_lots: u64,
+        /// The venue's number; 0 where it gives none.
+        trade_id: u64,
+    } = 3,
+    /// The venue's statement of its best prices. Zero where a side is empty or not given.
+    Ticker {
+        /// Unit: ticks.
+        bid_ticks: u64,
+        /// Unit: ticks.
+        ask_ticks: u64,
+        /// Last traded price. Unit: ticks.
+        last_ticks: u64,
+    } = 4,
+    /// The connection is alive.
+    Heartbeat {
+        /// The venue's counter; 0 where it gives none.
+        counter: u64,
+    } = 5,
+    /// Whether the venue lets this market trade.
+    Status {
+        /// 1 when orders are taken, else 0.
+        tradable: u8,
+    } = 6,
+    /// Price and liquidity of a pool. Always followed by [`Body::PoolMeta`] in the same batch.
+    PoolPrice {
+        /// Bits 64 and up of the Q64.64 square-root price; the program's bounds keep it in 32.
+        sqrt_price_hi: u32,
+        /// Bits 0 to 63 of the same.
+        sqrt_price_lo: u64,
+        /// Liquidity in the current range, low half first.
+        liquidity: [u64; 2],
+    } = 7,
+    /// The other fields of a pool account that a price needs.
+    PoolMeta {
+        /// Not always floor(log price): one lower after a stop exactly on an initialised tick.
+        tick_current_index: i32,
+        /// Distance between usable ticks; 32768 and up is a full-range pool.
+        tick_spacing: u16,
+        /// Differs from the spacing for adaptive-fee pools.
+        fee_tier_index: u16,
+        /// Unit: parts per million of the input.
+        fee_rate_ppm: u16,
+        /// Unit: 10⁻⁴ of the fee.
+        protocol_fee_rate: u16,
+    } = 8,
+    /// A tick array is replaced. Its initialised ticks follow as [`Body::Tick`].
+    TickArrayBegin {
+        /// First tick of the array.
+        start_tick_index: i32,
+        /// 1 when the account exists, 0 when the chain has none: all its ticks are uninitialised.
+        exists: u8,
+    } = 9,
+    /// One initialised tick of the array begun last.
+    Tick {
+        /// Tick index.
+        index: i32,
+        /// Liquidity added when the price rises through it, as `i128` bits, low half first.
+        liquidity_net: [u64; 2],
+    } = 10,
+    /// Constants of a pool's adaptive fee. Followed by [`Body::OracleVariables`].
+    OracleConstants {
+        /// Unit: seconds.
+        filter_period: u16,
+        /// Unit: seconds.
+        decay_period: u16,
+        /// Unit: 10⁻⁴.
+        reduction_factor: u16,
+        /// Unit: ticks.
+        tick_group_size: u16,
+        /// Unit: ticks.
+        major_swap_threshold_ticks: u16,
+        /// Weight of volatility in the fee.
+        adaptive_fee_control_factor: u32,
+        /// Cap of the accumulator.
+        max_volatility_accumulator: u32,
+        /// Unix seconds.
+        trade_enable_timestamp: u64,
+    } = 11,
+    /// Variables of a pool's adaptive fee.
+    OracleVariables {
+        /// Volatility reference.
+        volatility_reference: u32,
+        /// Unix seconds.
+        last_reference_update_timestamp: u64,
+        /// Unix seconds.
+        last_major_swap_timestamp: u64,
+        /// Tick group of the reference.
+        tick_group_index_reference: i32,
+        /// Volatility accumulator.
+        volatility_accumulator: u32,
+    } = 12,
+    /// The chain moved. `seq` of the event is the slot.
+    Slot {
+        /// Parent slot.
+        parent: u64,
+        /// Newest rooted slot.
+        root: u64,
+    } = 13,
+    /// A cost level is now this.
+    Param {
+        /// Which one, with its unit.
+        key: ParamKey,
+        /// In the key's unit.
+        value: u64,
+    } = 14,
+    /// Time passes; nothing else happened.
+    Timer = 15,
+}
+
+/// One event. 64 bytes, one cache line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(C)]
+pub struct Event {
+    /// When the bytes left the socket. Unit: Unix nanoseconds.
+    pub recv_ns: u64,
+    /// When the venue says it happened; 0 where it does not say. Unit: Unix nanoseconds.
+    pub venue_ns: u64,
+    /// The venue's sequence: Coinbase `sequence_num`, Bitstamp microtimestamp, Solana slot; else 0.
+    pub seq: u64,
+    /// Whose book or pool; [`Event::NO_MARKET`] for events of a whole connection.
+    pub market: MarketId,
+    /// Where it comes from.
+    pub venue: Venue,
+    /// Place in the batch.
+    pub flags: Flags,
+    /// What happened.
+    pub body: Body,
+}
+
+impl Event {
+    /// Stands for "no single market".
+    pub const NO_MARKET: MarketId = MarketId(u16::MAX);
+
+    /// Whether signals are to be evaluated after this event.
+    #[must_use]
+    pub const fn ends_batch(&self) -> bool {
+        self.flags.has(Flags::END_OF_BATCH)
+    }
+}
+
+// One cache line: four hundred thousand events of a burst fit the 32 MiB of a ring.
+const _: () = assert!(size_of::<Event>() == 64);
+const _: () = assert!(size_of::<Body>() == 32);
+const _: () = assert!(align_of::<Event>() == 8);
+
+/// Splits a wide integer into halves, low half first.
+#[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "the two halves are what is wanted")]
+pub const fn halves(wide: u128) -> [u64; 2] {
+    [wide as u64, (wide >> 64) as u64]
+}
+
+/// Joins halves, low half first.
+#[must_use]
+pub const fn joined(halves: [u64; 2]) -> u128 {
+    (halves[1] as u128) << 64 | halves[0] as u128
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_join_again() {
+        for wide in [0, 1, u128::from(u64::MAX), u128::MAX, 1 << 64, (-7_i128).cast_unsigned()] {
+            assert_eq!(joined(halves(wide)), wide, "{wide}");
+        }
+    }
+}
