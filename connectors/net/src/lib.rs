@@ -8,6 +8,7 @@
 //! Deliberately absent: venue knowledge (each venue has its crate) and strategy.
 //! Start reading at [`decode::Decoder`].
 
+pub mod capture;
 pub mod decode;
 pub mod markets;
 pub mod odd;
