@@ -8,10 +8,14 @@
 //! Deliberately absent: venue knowledge (each venue has its crate) and strategy.
 //! Start reading at [`decode::Decoder`].
 
+pub mod books;
 pub mod capture;
+pub mod decimal;
 pub mod decode;
 pub mod markets;
 pub mod odd;
+pub mod scan;
+pub mod time;
 
 pub use decode::{Decoder, Input, Sink};
 pub use markets::{Market, Markets};

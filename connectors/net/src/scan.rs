@@ -1,0 +1,422 @@
+//! A cursor over JSON text that allocates nothing and guesses nothing.
+//!
+//! It accepts a strict subset of JSON: ASCII strings without escapes and unsigned integers. Whatever
+//! lies outside returns `None`, "not my shape", and the caller hands the frame to its typed path.
+//! Since every accepted byte is compared with a literal or checked to be printable ASCII, text that
+//! a cursor walked to its end is valid UTF-8 and valid JSON.
+
+use core::cell::Cell;
+
+use engine_model::grid::Step;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
+
+use crate::decimal::read_quoted;
+
+/// Deepest nesting that [`Cursor::skip_value`] follows.
+const DEPTH_MAX: usize = 32;
+
+/// A place in a text.
+#[derive(Clone, Debug)]
+pub struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// At the start of `bytes`.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// Offset of the next byte.
+    #[must_use]
+    pub const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Moves to an offset that [`Cursor::at`] returned.
+    pub fn seek(&mut self, at: usize) {
+        debug_assert!(at <= self.bytes.len());
+        self.at = at;
+    }
+
+    /// The whole text.
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Passes over exactly these bytes, if they come next.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a literal's length must be a constant at the call")]
+    pub fn literal<const N: usize>(&mut self, literal: &[u8; N]) -> bool {
+        let here = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<N>);
+        let matches = here == Some(literal);
+        self.at += if matches { N } else { 0 };
+        matches
+    }
+
+    /// Passes over the same bytes as those of `earlier`, an earlier part of the same text.
+    #[inline]
+    pub fn same(&mut self, earlier: Part) -> bool {
+        let same = self.bytes.get(self.at..self.at + earlier.len)
+            == self.bytes.get(earlier.at..earlier.at + earlier.len);
+        self.at += if same { earlier.len } else { 0 };
+        same
+    }
+
+    /// Passes over JSON whitespace.
+    #[inline]
+    pub fn space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.bytes.get(self.at) {
+            self.at += 1;
+        }
+    }
+
+    /// The next byte that is not whitespace, not yet passed.
+    #[inline]
+    pub fn peek(&mut self) -> Option<u8> {
+        self.space();
+        self.bytes.get(self.at).copied()
+    }
+
+    /// Passes over whitespace and this byte.
+    #[inline]
+    pub fn byte(&mut self, byte: u8) -> Option<()> {
+        (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    /// A string of printable ASCII without escapes.
+    #[inline]
+    pub fn text(&mut self) -> Option<&'a [u8]> {
+        self.byte(b'"')?;
+        let start = self.at;
+        loop {
+            match *self.bytes.get(self.at)? {
+                b'"' => break,
+                b'\\' => return None,
+                b' '..=b'~' => self.at += 1,
+                _ => return None,
+            }
+        }
+        self.at += 1;
+        Some(&self.bytes[start..self.at - 1])
+    }
+
+    /// A key and its colon.
+    #[inline]
+    pub fn key(&mut self) -> Option<&'a [u8]> {
+        let key = self.text()?;
+        self.byte(b':')?;
+        Some(key)
+    }
+
+    /// An unsigned integer of at most 18 digits, without a leading zero.
+    #[inline]
+    pub fn integer(&mut self) -> Option<u64> {
+        self.space();
+        let start = self.at;
+        let mut value = 0_u64;
+        while let Some(digit @ b'0'..=b'9') = self.bytes.get(self.at) {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+            self.at += 1;
+        }
+        let digits = self.at - start;
+        let leading_zero = digits > 1 && self.bytes[start] == b'0';
+        let ends = !matches!(self.bytes.get(self.at), Some(b'.' | b'e' | b'E' | b'-' | b'+'));
+        ((1..=18).contains(&digits) && !leading_zero && ends).then_some(value)
+    }
+
+    /// A quoted decimal as a count of `step`, the opening quote already passed.
+    #[inline]
+    pub fn steps_to_quote(&mut self, step: Step) -> Option<u64> {
+        let read = read_quoted(self.bytes, self.at)?;
+        if self.bytes.get(read.end) != Some(&b'"') {
+            return None;
+        }
+        self.at = read.end + 1;
+        read.steps(step)
+    }
+
+    /// A quoted decimal as a count of `step`.
+    #[inline]
+    pub fn steps(&mut self, step: Step) -> Option<u64> {
+        self.byte(b'"')?;
+        self.steps_to_quote(step)
+    }
+
+    /// Whether another element follows: passes over `,` (true) or over `close` (false).
+    #[inline]
+    pub fn more(&mut self, close: u8) -> Option<bool> {
+        let next = self.peek()?;
+        let more = next == b',';
+        (more || next == close).then(|| {
+            self.at += 1;
+            more
+        })
+    }
+
+    /// Passes over one value of the subset: strings, unsigned integers, `true`, `false`, `null`,
+    /// objects and arrays of these.
+    pub fn skip_value(&mut self) -> Option<()> {
+        let mut closers = [0_u8; DEPTH_MAX];
+        let mut depth = 0;
+        loop {
+            match self.peek()? {
+                b'"' => drop(self.text()?),
+                b'0'..=b'9' => drop(self.integer()?),
+                b't' => self.literal(b"true").then_some(())?,
+                b'f' => self.literal(b"false").then_some(())?,
+                b'n' => self.literal(b"null").then_some(())?,
+                open @ (b'{' | b'[') => {
+                    self.at += 1;
+                    let close = open + 2; // ']' follows '[' by two, '}' follows '{' by two
+                    if self.peek()? == close {
+                        self.at += 1;
+                    } else {
+                        *closers.get_mut(depth)? = close;
+                        depth += 1;
+                        if close == b'}' {
+                            self.key()?;
+                        }
+                        continue;
+                    }
+                }
+                _ => return None,
+            }
+            loop {
+                if depth == 0 {
+                    return Some(());
+                }
+                if self.more(closers[depth - 1])? {
+                    if closers[depth - 1] == b'}' {
+                        self.key()?;
+                    }
+                    break;
+                }
+                depth -= 1;
+            }
+        }
+    }
+
+    /// Passes over an array of values of the subset and counts them.
+    pub fn skip_array(&mut self) -> Option<u64> {
+        self.byte(b'[')?;
+        if self.peek()? == b']' {
+            self.at += 1;
+            return Some(0);
+        }
+        let mut count = 0;
+        loop {
+            self.skip_value()?;
+            count += 1;
+            if !self.more(b']')? {
+                return Some(count);
+            }
+        }
+    }
+
+    /// Nothing but whitespace is left.
+    #[inline]
+    pub fn end(&mut self) -> Option<()> {
+        self.space();
+        (self.at == self.bytes.len()).then_some(())
+    }
+}
+
+/// A part of a text, by place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Offset of its first byte.
+    pub at: usize,
+    /// Unit: bytes.
+    pub len: usize,
+}
+
+impl Part {
+    /// From one offset up to another, behind it.
+    #[must_use]
+    pub const fn between(start: usize, end: usize) -> Self {
+        Self { at: start, len: end - start }
+    }
+}
+
+/// The order in which a connection writes the keys of an object, as last seen.
+///
+/// A guess only: the caller compares the text before it believes it.
+#[derive(Clone, Debug)]
+pub struct KeyOrder<const N: usize> {
+    order: [Cell<u8>; N],
+}
+
+impl<const N: usize> Default for KeyOrder<N> {
+    fn default() -> Self {
+        Self { order: core::array::from_fn(|index| Cell::new(u8::try_from(index).unwrap_or(0))) }
+    }
+}
+
+impl<const N: usize> KeyOrder<N> {
+    /// Index of the key expected at a position.
+    #[inline]
+    #[must_use]
+    pub fn guess(&self, position: usize) -> u8 {
+        self.order.get(position).map_or(u8::MAX, Cell::get)
+    }
+
+    /// Remembers which key came at a position.
+    #[inline]
+    pub fn learn(&self, position: usize, key: u8) {
+        if let Some(slot) = self.order.get(position) {
+            slot.set(key);
+        }
+    }
+}
+
+/// A string, borrowed unless it holds an escape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text<'a>(pub std::borrow::Cow<'a, str>);
+
+impl Text<'_> {
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Borrowing;
+        impl<'de> Visitor<'de> for Borrowing {
+            type Value = Text<'de>;
+            fn expecting(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                out.write_str("a string")
+            }
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(text.into()))
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(text.to_owned().into()))
+            }
+        }
+        from.deserialize_str(Borrowing)
+    }
+}
+
+/// The number of elements of an array whose content does not matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted(pub u64);
+
+impl<'de> Deserialize<'de> for Counted {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Counting;
+        impl<'de> Visitor<'de> for Counting {
+            type Value = Counted;
+            fn expecting(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                out.write_str("an array")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Counted, A::Error> {
+                let mut count = 0;
+                while array.next_element::<IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(Counted(count))
+            }
+        }
+        from.deserialize_seq(Counting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn walks(text: &str) -> bool {
+        let mut cursor = Cursor::new(text.as_bytes());
+        cursor.skip_value().is_some() && cursor.end().is_some()
+    }
+
+    #[test]
+    fn values_inside_and_outside_the_subset() {
+        let rows = [
+            (r#"{}"#, true),
+            (r#"[]"#, true),
+            (r#" [ ] "#, true),
+            (r#"{"a":[1,"x",{"b":null}],"c":true,"d":false,"e":{}}"#, true),
+            (r#"[[["deep"]],0]"#, true),
+            (r#"[1,]"#, false),
+            (r#"[,1]"#, false),
+            (r#"{"a"}"#, false),
+            (r#"{"a":1,}"#, false),
+            (r#"{1:2}"#, false),
+            (r#"[1}"#, false),
+            (r#"["\n"]"#, false),
+            ("[\"\u{e9}\"]", false),
+            ("[\"\n\"]", false),
+            (r#"[01]"#, false),
+            (r#"[1.5]"#, false),
+            (r#"[-1]"#, false),
+            (r#"[1e5]"#, false),
+            (r#"[1] 2"#, false),
+            (r#"["cut"#, false),
+            (r#"tru"#, false),
+            ("", false),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(walks(text), expected, "{text}");
+        }
+        let deep = |depth| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(walks(&deep(DEPTH_MAX)) && !walks(&deep(DEPTH_MAX + 1)));
+    }
+
+    #[test]
+    fn integers_of_the_subset() {
+        let rows = [
+            ("0", Some(0)),
+            ("17", Some(17)),
+            ("999999999999999999", Some(999_999_999_999_999_999)),
+            ("1000000000000000000", None),
+            ("00", None),
+            ("1.0", None),
+            ("-1", None),
+            ("", None),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(Cursor::new(text.as_bytes()).integer(), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_walked_is_json(text in r#"[\[\]{}",:0-9a-z\\ .]{0,40}"#) {
+            if walks(&text) {
+                prop_assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{}", text);
+            }
+        }
+
+        #[test]
+        fn plain_json_is_walked(value in plain_json()) {
+            prop_assert!(walks(&value.to_string()), "{}", value);
+            prop_assert!(walks(&format!("{value:#}")), "{}", value);
+        }
+    }
+
+    fn plain_json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            (0_u64..1_000_000).prop_map(Into::into),
+            "[ -!#-\\[\\]-~]{0,12}".prop_map(serde_json::Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(serde_json::Value::from),
+                prop::collection::btree_map("[a-z]{1,6}", inner, 0..5)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+}
