@@ -1,1 +1,11 @@
+//! The pure state machine: events go in one at a time, what follows from them comes out.
+//!
+//! Order of the modules: [`market`] (books, pools, rates), then signal. A module uses those to its
+//! left only. Deliberately absent: I/O, clocks, threads, floats, hash maps and randomness; time is
+//! the receive time of the event. The crate is `no_std`, and so is everything it depends on, which
+//! is why it cannot reach the outside. Start reading at [`market::book::MarketBook`].
 #![no_std]
+
+extern crate alloc;
+
+pub mod market;

@@ -1,0 +1,396 @@
+//! Levels outside the window: sorted blocks in an arena, and per side a sorted directory of blocks.
+//!
+//! Two levels of arrays instead of a tree of nodes: the directory of a full book has 5,350 entries,
+//! a search in it reads 13 of them and a search in a block 6, and everything that has to move moves
+//! in one piece. Neighbouring blocks that fit into three quarters of one are joined; so any two
+//! neighbours hold more than that together, which bounds the arena.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::LEVELS_MAX;
+
+/// Levels a block can hold: 1 KiB, sixteen cache lines.
+pub(super) const BLOCK_LEVELS: usize = 64;
+
+/// Two neighbours with this many levels or fewer become one block. Below [`BLOCK_LEVELS`], so that
+/// a level that comes and goes at the edge does not split and join for ever.
+const JOIN_LEVELS: usize = 48;
+
+/// Blocks of the arena: with any two neighbours above [`JOIN_LEVELS`], `n` levels of one side take
+/// at most `2n / 49 + 1` blocks; one more exists between a split and the joins that follow it.
+pub(super) const BLOCKS_MAX: usize = 2 * LEVELS_MAX / (JOIN_LEVELS + 1) + 4;
+
+const _: () = assert!(JOIN_LEVELS < BLOCK_LEVELS);
+const _: () = assert!(BLOCKS_MAX < u16::MAX as usize, "block ids have 16 bits");
+
+type Half = [u64; BLOCK_LEVELS];
+
+/// The blocks of both sides.
+#[derive(Clone, Debug)]
+pub(super) struct Arena {
+    keys: Box<[Half]>,
+    /// Unit: lots.
+    sizes: Box<[Half]>,
+    /// Ids that were used and given back.
+    free: Vec<u16>,
+    /// Ids from here on were never used since the last clear.
+    fresh: u16,
+}
+
+impl Arena {
+    pub(super) fn new() -> Self {
+        Self {
+            keys: vec![[0; BLOCK_LEVELS]; BLOCKS_MAX].into_boxed_slice(),
+            sizes: vec![[0; BLOCK_LEVELS]; BLOCKS_MAX].into_boxed_slice(),
+            free: Vec::with_capacity(BLOCKS_MAX),
+            fresh: 0,
+        }
+    }
+
+    /// Takes every block back, whoever has it: the directories must be cleared too.
+    pub(super) fn clear(&mut self) {
+        self.free.clear();
+        self.fresh = 0;
+    }
+
+    /// Heap memory. Unit: bytes.
+    pub(super) const fn memory_bytes() -> usize {
+        BLOCKS_MAX * (2 * size_of::<Half>() + size_of::<u16>())
+    }
+
+    fn take(&mut self) -> u16 {
+        if let Some(id) = self.free.pop() {
+            return id;
+        }
+        let id = self.fresh;
+        assert!(
+            usize::from(id) < BLOCKS_MAX,
+            "Invariant: joins keep {LEVELS_MAX} levels in bounds"
+        );
+        self.fresh += 1;
+        id
+    }
+
+    fn give_back(&mut self, id: u16) {
+        assert!(self.free.len() < BLOCKS_MAX, "Invariant: a block is given back once");
+        self.free.push(id);
+    }
+}
+
+/// What a directory knows of a block beside its first key.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    id: u16,
+    /// Levels in the block, `1..=BLOCK_LEVELS`.
+    count: u16,
+}
+
+/// Position of a level: block by place in the directory, and place in the block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    block: usize,
+    at: usize,
+}
+
+/// The far levels of one side, by ascending key.
+#[derive(Clone, Debug)]
+pub(super) struct Far {
+    /// First key of each block; apart from `entries`, because the search reads these alone.
+    firsts: Vec<u64>,
+    entries: Vec<Entry>,
+    /// Array entries moved since [`Far::begin_event`].
+    shifted: u32,
+}
+
+impl Far {
+    pub(super) fn new() -> Self {
+        Self {
+            firsts: Vec::with_capacity(BLOCKS_MAX),
+            entries: Vec::with_capacity(BLOCKS_MAX),
+            shifted: 0,
+        }
+    }
+
+    /// Forgets every level; the arena takes the blocks back on its own.
+    pub(super) fn clear(&mut self) {
+        self.firsts.clear();
+        self.entries.clear();
+    }
+
+    /// Heap memory. Unit: bytes.
+    pub(super) const fn memory_bytes() -> usize {
+        BLOCKS_MAX * (size_of::<u64>() + size_of::<Entry>())
+    }
+
+    /// Starts counting anew.
+    pub(super) fn begin_event(&mut self) {
+        self.shifted = 0;
+    }
+
+    /// Array entries moved since [`Far::begin_event`].
+    pub(super) const fn shifted(&self) -> u32 {
+        self.shifted
+    }
+
+    /// Sets the size at `key` and says whether a level was there before. `size_lots` is not zero.
+    pub(super) fn put(&mut self, arena: &mut Arena, key: u64, size_lots: u64) -> bool {
+        if self.firsts.is_empty() {
+            self.add_block(arena, 0, key, size_lots);
+            return false;
+        }
+        let (place, found) = self.search(arena, key);
+        let Entry { id, count } = self.entries[place.block];
+        if found {
+            arena.sizes[usize::from(id)][place.at] = size_lots;
+            return true;
+        }
+        if usize::from(count) < BLOCK_LEVELS {
+            self.insert_at(arena, place, key, size_lots);
+        } else if place.at == BLOCK_LEVELS {
+            // In venue order levels come one after the other: full blocks are left behind.
+            self.add_block(arena, place.block + 1, key, size_lots);
+            self.join_around(arena, place.block + 1);
+        } else if place.at == 0 {
+            self.add_block(arena, place.block, key, size_lots);
+            self.join_around(arena, place.block);
+        } else {
+            self.split(arena, place.block);
+            let half = BLOCK_LEVELS / 2;
+            if place.at <= half {
+                self.insert_at(arena, place, key, size_lots);
+            } else {
+                let place = Place { block: place.block + 1, at: place.at - half };
+                self.insert_at(arena, place, key, size_lots);
+            }
+            // The halves do not fit together, but each may fit to its other neighbour.
+            self.join_with_next(arena, place.block + 1);
+            self.join_around(arena, place.block);
+        }
+        false
+    }
+
+    /// Whether a level rests at `key`.
+    pub(super) fn holds(&self, arena: &Arena, key: u64) -> bool {
+        !self.firsts.is_empty() && self.search(arena, key).1
+    }
+
+    /// Removes the level at `key`; its size, if there was one.
+    pub(super) fn remove(&mut self, arena: &mut Arena, key: u64) -> Option<u64> {
+        if self.firsts.is_empty() {
+            return None;
+        }
+        let (Place { block, at }, found) = self.search(arena, key);
+        if !found {
+            return None;
+        }
+        let Entry { id, count } = self.entries[block];
+        let (id, count) = (usize::from(id), usize::from(count));
+        let size_lots = arena.sizes[id][at];
+        arena.keys[id].copy_within(at + 1..count, at);
+        arena.sizes[id].copy_within(at + 1..count, at);
+        self.note_shifted(count - 1 - at);
+        self.entries[block].count -= 1;
+        self.firsts[block] = arena.keys[id][0];
+        if count == 1 {
+            self.drop_block(arena, block);
+        } else {
+            self.join_around(arena, block);
+        }
+        Some(size_lots)
+    }
+
+    /// The level with the highest key.
+    #[inline]
+    pub(super) fn highest(&self, arena: &Arena) -> Option<(u64, u64)> {
+        self.last_place().map(|place| self.level(arena, place))
+    }
+
+    /// Place of the highest level.
+    #[inline]
+    pub(super) fn last_place(&self) -> Option<Place> {
+        let block = self.entries.len().checked_sub(1)?;
+        Some(Place { block, at: usize::from(self.entries[block].count) - 1 })
+    }
+
+    /// The next place down.
+    pub(super) fn place_below(&self, place: Place) -> Option<Place> {
+        if place.at > 0 {
+            return Some(Place { block: place.block, at: place.at - 1 });
+        }
+        let block = place.block.checked_sub(1)?;
+        Some(Place { block, at: usize::from(self.entries[block].count) - 1 })
+    }
+
+    /// Key and size of a place that exists.
+    pub(super) fn level(&self, arena: &Arena, place: Place) -> (u64, u64) {
+        let id = usize::from(self.entries[place.block].id);
+        (arena.keys[id][place.at], arena.sizes[id][place.at])
+    }
+
+    /// The lowest key at or above `key`.
+    pub(super) fn at_or_above(&self, arena: &Arena, key: u64) -> Option<u64> {
+        if self.firsts.is_empty() {
+            return None;
+        }
+        let (Place { block, at }, _) = self.search(arena, key);
+        let Entry { id, count } = self.entries[block];
+        if at < usize::from(count) {
+            return Some(arena.keys[usize::from(id)][at]);
+        }
+        self.firsts.get(block + 1).copied()
+    }
+
+    /// The highest key below `key`.
+    pub(super) fn below(&self, arena: &Arena, key: u64) -> Option<u64> {
+        if self.firsts.is_empty() {
+            return None;
+        }
+        let (place, _) = self.search(arena, key);
+        self.place_below(place).map(|place| self.level(arena, place).0)
+    }
+
+    /// Where `key` is, or where it would go: at the end of its block rather than before the next.
+    fn search(&self, arena: &Arena, key: u64) -> (Place, bool) {
+        let block = self.firsts.partition_point(|first| *first <= key).saturating_sub(1);
+        let Entry { id, count } = self.entries[block];
+        let keys = &arena.keys[usize::from(id)][..usize::from(count)];
+        let at = keys.partition_point(|here| *here < key);
+        (Place { block, at }, keys.get(at) == Some(&key))
+    }
+
+    /// Inserts into a block that has room.
+    fn insert_at(&mut self, arena: &mut Arena, place: Place, key: u64, size_lots: u64) {
+        let Place { block, at } = place;
+        let Entry { id, count } = self.entries[block];
+        let (id, count) = (usize::from(id), usize::from(count));
+        assert!(count < BLOCK_LEVELS, "Invariant: the caller made room");
+        arena.keys[id].copy_within(at..count, at + 1);
+        arena.sizes[id].copy_within(at..count, at + 1);
+        self.note_shifted(count - at);
+        arena.keys[id][at] = key;
+        arena.sizes[id][at] = size_lots;
+        self.entries[block].count += 1;
+        self.firsts[block] = arena.keys[id][0];
+    }
+
+    /// Adds a block of one level at `block` of the directory.
+    fn add_block(&mut self, arena: &mut Arena, block: usize, key: u64, size_lots: u64) {
+        let id = arena.take();
+        arena.keys[usize::from(id)][0] = key;
+        arena.sizes[usize::from(id)][0] = size_lots;
+        self.note_shifted(self.entries.len() - block);
+        self.firsts.insert(block, key);
+        self.entries.insert(block, Entry { id, count: 1 });
+    }
+
+    /// Moves the upper half of a full block into a new one behind it.
+    fn split(&mut self, arena: &mut Arena, block: usize) {
+        const HALF: usize = BLOCK_LEVELS / 2;
+        let from = usize::from(self.entries[block].id);
+        let new_id = arena.take();
+        let to = usize::from(new_id);
+        let (keys, sizes) = (arena.keys[from], arena.sizes[from]);
+        arena.keys[to][..HALF].copy_from_slice(&keys[HALF..]);
+        arena.sizes[to][..HALF].copy_from_slice(&sizes[HALF..]);
+        self.note_shifted(HALF + self.entries.len() - block);
+        let count = u16::try_from(HALF).unwrap_or(u16::MAX);
+        self.entries[block].count = count;
+        self.firsts.insert(block + 1, keys[HALF]);
+        self.entries.insert(block + 1, Entry { id: new_id, count });
+    }
+
+    /// Joins `block` with either neighbour where both fit into [`JOIN_LEVELS`].
+    fn join_around(&mut self, arena: &mut Arena, block: usize) {
+        self.join_with_next(arena, block);
+        if let Some(before) = block.checked_sub(1) {
+            self.join_with_next(arena, before);
+        }
+    }
+
+    fn join_with_next(&mut self, arena: &mut Arena, block: usize) {
+        let (Some(lower), Some(upper)) = (self.entries.get(block), self.entries.get(block + 1))
+        else {
+            return;
+        };
+        let (kept, moved) = (usize::from(lower.count), usize::from(upper.count));
+        if kept + moved > JOIN_LEVELS {
+            return;
+        }
+        let (to, from) = (usize::from(lower.id), usize::from(upper.id));
+        let (keys, sizes) = (arena.keys[from], arena.sizes[from]);
+        arena.keys[to][kept..kept + moved].copy_from_slice(&keys[..moved]);
+        arena.sizes[to][kept..kept + moved].copy_from_slice(&sizes[..moved]);
+        self.note_shifted(moved);
+        self.entries[block].count += self.entries[block + 1].count;
+        self.drop_block(arena, block + 1);
+    }
+
+    fn drop_block(&mut self, arena: &mut Arena, block: usize) {
+        arena.give_back(self.entries[block].id);
+        self.note_shifted(self.entries.len() - 1 - block);
+        self.firsts.remove(block);
+        self.entries.remove(block);
+    }
+
+    fn note_shifted(&mut self, entries: usize) {
+        self.shifted = self.shifted.saturating_add(u32::try_from(entries).unwrap_or(u32::MAX));
+    }
+
+    /// Checks everything the module promises about its own shape.
+    #[cfg(test)]
+    pub(super) fn assert_sound(&self, arena: &Arena) {
+        assert_eq!(self.firsts.len(), self.entries.len());
+        let mut last = None;
+        for (block, entry) in self.entries.iter().enumerate() {
+            let keys = &arena.keys[usize::from(entry.id)][..usize::from(entry.count)];
+            assert_eq!(keys.first(), Some(&self.firsts[block]), "first key of block {block}");
+            for key in keys {
+                assert!(last < Some(*key), "ascending");
+                last = Some(*key);
+            }
+        }
+        for pair in self.entries.windows(2) {
+            assert!(usize::from(pair[0].count + pair[1].count) > JOIN_LEVELS, "{pair:?}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod properties {
+    use alloc::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        /// Keys from a small range, so that blocks fill, split, join and empty.
+        #[test]
+        fn the_same_levels_as_an_ordered_map(
+            ops in prop::collection::vec((1_u64..900, 0_u64..3), 1..4_000),
+            probes in prop::collection::vec(0_u64..1_000, 20),
+        ) {
+            let (mut far, mut arena, mut map) = (Far::new(), Arena::new(), BTreeMap::new());
+            for (key, size) in ops {
+                if size == 0 {
+                    prop_assert_eq!(far.remove(&mut arena, key), map.remove(&key));
+                } else {
+                    prop_assert_eq!(far.put(&mut arena, key, size), map.insert(key, size).is_some());
+                }
+            }
+            far.assert_sound(&arena);
+            prop_assert_eq!(far.highest(&arena), map.last_key_value().map(|(k, v)| (*k, *v)));
+            for probe in probes {
+                let above = map.range(probe..).next().map(|(key, _)| *key);
+                let below = map.range(..probe).next_back().map(|(key, _)| *key);
+                prop_assert_eq!(far.at_or_above(&arena, probe), above);
+                prop_assert_eq!(far.below(&arena, probe), below);
+                prop_assert_eq!(far.holds(&arena, probe), map.contains_key(&probe));
+            }
+        }
+    }
+}

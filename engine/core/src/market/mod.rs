@@ -1,0 +1,3 @@
+//! What the engine knows of the markets.
+
+pub mod book;
