@@ -3,9 +3,20 @@
 //! Order of the modules: [`market`] (books, pools, rates), then signal. A module uses those to its
 //! left only. Deliberately absent: I/O, clocks, threads, floats, hash maps and randomness; time is
 //! the receive time of the event. The crate is `no_std`, and so is everything it depends on, which
-//! is why it cannot reach the outside. Start reading at [`market::book::MarketBook`].
+//! is why it cannot reach the outside. Start reading at
+//! [`step::Core::step`].
 #![no_std]
 
 extern crate alloc;
 
 pub mod market;
+pub mod outbox;
+pub mod probe;
+pub mod signal;
+pub mod step;
+pub mod tables;
+
+pub use outbox::{Outbox, Output};
+pub use probe::{NoProbe, Probe, Stage};
+pub use step::Core;
+pub use tables::Tables;

@@ -1,3 +1,5 @@
 //! What the engine knows of the markets.
 
 pub mod book;
+pub mod pool;
+pub mod rates;

@@ -1,0 +1,310 @@
+//! One pool: exact chain state, and the cached paths that make its quotes cheap.
+
+use engine_model::event::{halves, joined};
+use engine_model::{Body, DoubtReason, Event};
+use engine_poolmath::whirlpool::{
+    AdaptiveConstants, AdaptiveVariables, Direction, Existence, MAX_SQRT_PRICE, MAX_TICK,
+    MIN_SQRT_PRICE, MIN_TICK, Oracle, Path, Pool, TickArraySet,
+};
+
+use crate::signal::leg::{BaseToken, Take};
+
+/// Whether a pool may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolState {
+    /// No full state yet.
+    Empty,
+    /// Complete and trusted.
+    Live,
+    /// In doubt until the next full state.
+    Doubt(DoubtReason),
+}
+
+/// Which of the two assumed execution times a path is for.
+///
+/// The adaptive fee depends on the chain's clock at execution, which is now or a moment later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// The second of the event.
+    Now = 0,
+    /// The second after.
+    Next = 1,
+}
+
+/// A pool and its paths.
+#[derive(Debug)]
+pub struct MarketPool {
+    state: PoolState,
+    pool: Option<Pool>,
+    oracle: Option<Oracle>,
+    pending_constants: Option<(u64, AdaptiveConstants)>,
+    pending_price: Option<(u128, u128)>,
+    arrays: TickArraySet,
+    array_begun: bool,
+    base: BaseToken,
+    /// By direction (A to B first), then by [`At`].
+    paths: [[Path; 2]; 2],
+    changed: bool,
+    paths_now_s: u64,
+    slot: u64,
+    last_event_recv_ns: u64,
+    doubts: u64,
+}
+
+impl MarketPool {
+    /// An empty pool. All memory is allocated here.
+    #[must_use]
+    pub fn new(base: BaseToken, tick_arrays_max: usize, inner_steps_max: u32) -> Self {
+        let path = || Path::with_capacity(inner_steps_max);
+        Self {
+            state: PoolState::Empty,
+            pool: None,
+            oracle: None,
+            pending_constants: None,
+            pending_price: None,
+            arrays: TickArraySet::with_capacity(tick_arrays_max, 1),
+            array_begun: false,
+            base,
+            paths: [[path(), path()], [path(), path()]],
+            changed: false,
+            paths_now_s: 0,
+            slot: 0,
+            last_event_recv_ns: 0,
+            doubts: 0,
+        }
+    }
+
+    /// Applies one event of this pool. Anything that contradicts the layout puts it in doubt.
+    pub fn apply(&mut self, event: &Event) {
+        self.last_event_recv_ns = event.recv_ns;
+        self.slot = self.slot.max(event.seq);
+        match event.body {
+            Body::BookClear => self.clear(),
+            Body::BookDoubt { reason } => self.doubt(reason),
+            Body::PoolPrice { sqrt_price_hi, sqrt_price_lo, liquidity } => {
+                let sqrt_price = joined([sqrt_price_lo, u64::from(sqrt_price_hi)]);
+                self.pending_price = Some((sqrt_price, joined(liquidity)));
+            }
+            Body::PoolMeta { .. } => self.apply_meta(event.body),
+            Body::TickArrayBegin { start_tick_index, exists } => {
+                let existence = if exists == 0 { Existence::Absent } else { Existence::Present };
+                self.array_begun = self.arrays.begin(start_tick_index, existence).is_ok();
+                if !self.array_begun {
+                    self.doubt(DoubtReason::TooLarge);
+                }
+                self.changed = true;
+            }
+            Body::Tick { index, liquidity_net } => {
+                let net = joined(liquidity_net).cast_signed();
+                if !self.array_begun || self.arrays.set_tick(index, net).is_err() {
+                    self.doubt(DoubtReason::BadAccount);
+                }
+                self.changed = true;
+            }
+            Body::OracleConstants { .. } | Body::OracleVariables { .. } => {
+                self.apply_oracle(event.body);
+            }
+            Body::Level { .. }
+            | Body::Trade { .. }
+            | Body::Ticker { .. }
+            | Body::Heartbeat { .. }
+            | Body::Status { .. }
+            | Body::Slot { .. }
+            | Body::Param { .. }
+            | Body::Timer => (),
+        }
+    }
+
+    fn apply_meta(&mut self, body: Body) {
+        let (
+            Body::PoolMeta {
+                tick_current_index,
+                tick_spacing,
+                fee_tier_index,
+                fee_rate_ppm,
+                protocol_fee_rate,
+            },
+            Some((sqrt_price, liquidity)),
+        ) = (body, self.pending_price.take())
+        else {
+            self.doubt(DoubtReason::BadAccount);
+            return;
+        };
+        let in_bounds = (MIN_SQRT_PRICE..=MAX_SQRT_PRICE).contains(&sqrt_price)
+            && (MIN_TICK..=MAX_TICK).contains(&tick_current_index);
+        if tick_spacing == 0 || !in_bounds {
+            self.doubt(DoubtReason::BadAccount);
+            return;
+        }
+        if self.arrays.tick_spacing() != tick_spacing {
+            self.arrays.reset(tick_spacing);
+        }
+        self.pool = Some(Pool {
+            tick_spacing,
+            fee_tier_index,
+            fee_rate_ppm,
+            protocol_fee_rate,
+            liquidity,
+            sqrt_price,
+            tick_current_index,
+            fee_growth_global_a: 0,
+            fee_growth_global_b: 0,
+        });
+        if self.state == PoolState::Empty {
+            self.state = PoolState::Live;
+        }
+        self.changed = true;
+    }
+
+    fn apply_oracle(&mut self, body: Body) {
+        match body {
+            Body::OracleConstants {
+                filter_period,
+                decay_period,
+                reduction_factor,
+                tick_group_size,
+                major_swap_threshold_ticks,
+                adaptive_fee_control_factor,
+                max_volatility_accumulator,
+                trade_enable_timestamp,
+            } => {
+                let constants = AdaptiveConstants {
+                    filter_period,
+                    decay_period,
+                    reduction_factor,
+                    adaptive_fee_control_factor,
+                    max_volatility_accumulator,
+                    tick_group_size,
+                    major_swap_threshold_ticks,
+                };
+                self.pending_constants = Some((trade_enable_timestamp, constants));
+            }
+            Body::OracleVariables {
+                volatility_reference,
+                last_reference_update_timestamp,
+                last_major_swap_timestamp,
+                tick_group_index_reference,
+                volatility_accumulator,
+            } => {
+                let Some((trade_enable_timestamp, constants)) = self.pending_constants.take()
+                else {
+                    self.doubt(DoubtReason::BadAccount);
+                    return;
+                };
+                let variables = AdaptiveVariables {
+                    last_reference_update_timestamp,
+                    last_major_swap_timestamp,
+                    volatility_reference,
+                    tick_group_index_reference,
+                    volatility_accumulator,
+                };
+                self.oracle = Some(Oracle { trade_enable_timestamp, constants, variables });
+                self.changed = true;
+            }
+            _ => (),
+        }
+    }
+
+    fn clear(&mut self) {
+        self.state = PoolState::Empty;
+        self.pool = None;
+        self.oracle = None;
+        self.pending_constants = None;
+        self.pending_price = None;
+        self.arrays.reset(self.arrays.tick_spacing());
+        self.array_begun = false;
+        self.changed = true;
+    }
+
+    fn doubt(&mut self, reason: DoubtReason) {
+        if !matches!(self.state, PoolState::Doubt(_)) {
+            self.doubts += 1;
+        }
+        self.state = PoolState::Doubt(reason);
+    }
+
+    /// Whether the paths do not show the current state: it changed, or the second did and the fee
+    /// depends on it.
+    #[must_use]
+    pub fn needs_refresh(&self, now_s: u64) -> bool {
+        self.pool.is_some() && (self.changed || (self.is_adaptive() && self.paths_now_s != now_s))
+    }
+
+    /// Rebuilds the paths. Allocates nothing.
+    pub fn refresh(&mut self, now_s: u64) {
+        let Some(pool) = self.pool else { return };
+        for (direction, paths) in
+            [Direction::AToB, Direction::BToA].into_iter().zip(&mut self.paths)
+        {
+            let [now, next] = paths;
+            now.rebuild(&pool, self.oracle.as_ref(), &self.arrays, direction, now_s);
+            if pool.is_adaptive() {
+                let next_s = now_s.saturating_add(1);
+                next.rebuild(&pool, self.oracle.as_ref(), &self.arrays, direction, next_s);
+            }
+        }
+        self.changed = false;
+        self.paths_now_s = now_s;
+    }
+
+    /// The path on which base is bought or sold.
+    #[must_use]
+    pub fn path(&self, take: Take, at: At) -> &Path {
+        let direction = match (self.base, take) {
+            (BaseToken::A, Take::Sell) | (BaseToken::B, Take::Buy) => 0,
+            (BaseToken::A, Take::Buy) | (BaseToken::B, Take::Sell) => 1,
+        };
+        let at = if self.is_adaptive() { at as usize } else { 0 };
+        &self.paths[direction][at]
+    }
+
+    /// Whether quotes depend on the second of execution.
+    #[must_use]
+    pub fn is_adaptive(&self) -> bool {
+        self.pool.as_ref().is_some_and(Pool::is_adaptive)
+    }
+
+    /// Whether the pool may be used.
+    #[must_use]
+    pub const fn state(&self) -> PoolState {
+        self.state
+    }
+
+    /// Which token is the base.
+    #[must_use]
+    pub const fn base(&self) -> BaseToken {
+        self.base
+    }
+
+    /// Chain state, when there is one.
+    #[must_use]
+    pub const fn pool(&self) -> Option<&Pool> {
+        self.pool.as_ref()
+    }
+
+    /// Slot of the newest state applied.
+    #[must_use]
+    pub const fn slot(&self) -> u64 {
+        self.slot
+    }
+
+    /// When the pool was last heard of. Unit: Unix nanoseconds.
+    #[must_use]
+    pub const fn last_event_recv_ns(&self) -> u64 {
+        self.last_event_recv_ns
+    }
+
+    /// Times the pool went into doubt.
+    #[must_use]
+    pub const fn doubts(&self) -> u64 {
+        self.doubts
+    }
+}
+
+/// Splits a Q64.64 square-root price for [`Body::PoolPrice`]; none when it exceeds 96 bits.
+#[must_use]
+pub fn pool_price_body(sqrt_price: u128, liquidity: u128) -> Option<Body> {
+    let [sqrt_price_lo, hi] = halves(sqrt_price);
+    let sqrt_price_hi = u32::try_from(hi).ok()?;
+    Some(Body::PoolPrice { sqrt_price_hi, sqrt_price_lo, liquidity: halves(liquidity) })
+}

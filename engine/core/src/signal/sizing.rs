@@ -1,0 +1,296 @@
+//! The size with the highest net profit, found exactly.
+//!
+//! Both legs are walked in lockstep, best prices first. A book is piecewise constant in marginal
+//! price and a pool piecewise `k / w²` with `w` linear in the base amount, so in each cell (the
+//! overlap of one piece of each) the point where marginal cost meets marginal revenue has a closed
+//! form. Profit is concave, so the first cell in which they meet holds the optimum. Costs that do
+//! not depend on the size do not move it. The point is then rounded to lots and its neighbours are
+//! priced with exact integers.
+
+use super::approx::Approx;
+use super::leg::{Factors, Leg, Piece, Shape, Take};
+use super::waterfall::{Priced, PricingError, Terms, price};
+
+/// Limits that the size is chosen within. Given as inputs; risk checks the result again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// Position room, order quantity and inventory of the sold base, whichever is least. Unit:
+    /// atoms.
+    pub base_atoms: u128,
+    /// What the buying venue's balance can pay, fees included. Unit: quote units of the buy leg.
+    pub buy_total: u128,
+    /// Highest notional of the buy leg. Unit: quote units of the buy leg.
+    pub buy_notional: u128,
+    /// Highest notional of the sell leg. Unit: quote units of the sell leg.
+    pub sell_notional: u128,
+}
+
+impl Caps {
+    /// No limit but the depth of both legs.
+    pub const NONE: Self = Self {
+        base_atoms: u128::MAX,
+        buy_total: u128::MAX,
+        buy_notional: u128::MAX,
+        sell_notional: u128::MAX,
+    };
+}
+
+/// A pair at one moment: everything that sizing looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct PairQuote<'a> {
+    /// Where base is bought.
+    pub buy: Leg<'a>,
+    /// Where base is sold.
+    pub sell: Leg<'a>,
+    /// Smallest tradable step of the pair. Unit: atoms; a multiple of both legs' steps.
+    pub lot_atoms: u128,
+    /// Costs of the pair besides the legs' own.
+    pub terms: Terms,
+    /// Limits.
+    pub caps: Caps,
+}
+
+/// The chosen size and everything about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sized {
+    /// Chosen size. Unit: atoms, a multiple of the pair's lot.
+    pub base_atoms: u128,
+    /// Exact figures at that size.
+    pub priced: Priced,
+    /// Levels and segments entered by the walk.
+    pub pieces_touched: u32,
+    /// Whether a cap, not the market, ended the size.
+    pub capped: bool,
+}
+
+/// Where the walk ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stop {
+    pub(super) atoms: u128,
+    pub(super) pieces_touched: u32,
+}
+
+/// Finds the best size of a pair.
+///
+/// Returns none when no positive size improves on doing nothing before size-independent costs, or
+/// when the caps leave less than one lot.
+///
+/// # Errors
+///
+/// [`PricingError`] when the chosen size cannot be priced exactly.
+pub fn best_size(pair: &PairQuote<'_>) -> Result<Option<Sized>, PricingError> {
+    let cap = cap_atoms(pair);
+    let stop = walk(pair, cap);
+    let lot = pair.lot_atoms;
+    let down = stop.atoms / lot * lot;
+    let up = if stop.atoms == down { down } else { down + lot };
+    let mut best: Option<(u128, Priced)> = None;
+    let mut refused = None;
+    for atoms in [down, up] {
+        if atoms == 0 || atoms > cap || best.is_some_and(|(chosen, _)| chosen == atoms) {
+            continue;
+        }
+        match price(pair, atoms) {
+            Ok(priced) => {
+                if best.is_none_or(|(_, chosen)| chosen.net < priced.net) {
+                    best = Some((atoms, priced));
+                }
+            }
+            // The upper neighbour may lie beyond a leg's depth; the lower one never does.
+            Err(error) => refused = Some(error),
+        }
+    }
+    match (best, refused) {
+        (None, Some(error)) if down > 0 => Err(error),
+        (None, _) => Ok(None),
+        (Some((base_atoms, priced)), _) => {
+            let capped = base_atoms + lot > cap;
+            Ok(Some(Sized { base_atoms, priced, pieces_touched: stop.pieces_touched, capped }))
+        }
+    }
+}
+
+/// The largest multiple of the lot that every cap allows.
+pub(super) fn cap_atoms(pair: &PairQuote<'_>) -> u128 {
+    let lot = pair.lot_atoms;
+    let mut cap = pair.caps.base_atoms;
+    for (leg, take, quote_max) in [
+        (&pair.buy, Take::Buy, pair.caps.buy_total.min(pair.caps.buy_notional)),
+        (&pair.sell, Take::Sell, pair.caps.sell_notional),
+    ] {
+        if quote_max != u128::MAX {
+            cap = cap.min(leg.atoms_within_quote(take, quote_max));
+        }
+    }
+    cap = cap / lot * lot;
+    // Inverting a leg rounds; step down until the exact figures agree. Each inversion is at most a
+    // unit of base off, so this ends at once.
+    for _ in 0..CAP_STEPS_MAX {
+        if cap == 0 || within_caps(pair, cap) {
+            return cap;
+        }
+        cap -= lot;
+    }
+    0
+}
+
+/// Steps down from the inverted cap before giving up on the pair. Two were the most ever needed.
+const CAP_STEPS_MAX: u32 = 16;
+
+fn within_caps(pair: &PairQuote<'_>, atoms: u128) -> bool {
+    let caps = &pair.caps;
+    if caps.buy_total != u128::MAX || caps.buy_notional != u128::MAX {
+        match pair.buy.quote(Take::Buy, atoms) {
+            Ok(quote) if quote.total > caps.buy_total || quote.gross > caps.buy_notional => {
+                return false;
+            }
+            // Deeper than the leg: the walk stops at the leg's end.
+            Ok(_) | Err(_) => (),
+        }
+    }
+    if caps.sell_notional != u128::MAX {
+        match pair.sell.quote(Take::Sell, atoms) {
+            Ok(quote) if quote.gross > caps.sell_notional => return false,
+            Ok(_) | Err(_) => (),
+        }
+    }
+    true
+}
+
+/// Walks both legs to the point where marginal cost meets marginal revenue, or to `cap`.
+pub(super) fn walk(pair: &PairQuote<'_>, cap: u128) -> Stop {
+    let extra_ppm = pair.terms.proportional_ppm();
+    let mut buys = pair.buy.pieces(Take::Buy, pair.buy.net_factors(Take::Buy, 0));
+    let mut sells = pair.sell.pieces(Take::Sell, pair.sell.net_factors(Take::Sell, extra_ppm));
+    let mut at = 0_u128;
+    let mut pieces_touched = 0;
+    let (Some(mut buy), Some(mut sell)) = (buys.next(), sells.next()) else {
+        return Stop { atoms: 0, pieces_touched };
+    };
+    loop {
+        let end = buy.end.min(sell.end).min(cap);
+        if end > at {
+            pieces_touched += 1;
+            if let Some(crossing) = crossing(&buy, &sell, at, end) {
+                return Stop { atoms: crossing, pieces_touched };
+            }
+            at = end;
+        }
+        if at >= cap {
+            return Stop { atoms: cap, pieces_touched };
+        }
+        // Each round consumes a piece, and both legs have finitely many.
+        let next_buy = if buy.end <= at { buys.next() } else { Some(buy) };
+        let next_sell = if sell.end <= at { sells.next() } else { Some(sell) };
+        let (Some(b), Some(s)) = (next_buy, next_sell) else {
+            return Stop { atoms: at, pieces_touched };
+        };
+        (buy, sell) = (b, s);
+    }
+}
+
+/// `w` of a curve at `x`, seen from a take's direction.
+fn w_at(take: Take, piece_start: u128, w_start: Approx, slope: Approx, x: u128) -> Approx {
+    let moved = slope.mul(Approx::from_u128(x.saturating_sub(piece_start)));
+    match take {
+        Take::Buy => w_start.saturating_sub(moved),
+        Take::Sell => w_start.add(moved),
+    }
+}
+
+/// Where in `(start, end]` marginal cost stops being below marginal revenue; none when it does not.
+fn crossing(buy: &Piece, sell: &Piece, start: u128, end: u128) -> Option<u128> {
+    let offset = match (buy.shape, sell.shape) {
+        (Shape::Flat(cost), Shape::Flat(revenue)) => {
+            return if cost < revenue { None } else { Some(start) };
+        }
+        (Shape::Curve { k, w_start, slope }, Shape::Flat(revenue)) => {
+            let w = |x| w_at(Take::Buy, buy.start, w_start, slope, x);
+            if k <= revenue.mul(w(end).squared()) {
+                return None;
+            }
+            w(start).saturating_sub(k.div(revenue).sqrt()).div(slope)
+        }
+        (Shape::Flat(cost), Shape::Curve { k, w_start, slope }) => {
+            let w = |x| w_at(Take::Sell, sell.start, w_start, slope, x);
+            if cost.mul(w(end).squared()) <= k {
+                return None;
+            }
+            k.div(cost).sqrt().saturating_sub(w(start)).div(slope)
+        }
+        (
+            Shape::Curve { k: k_buy, w_start: w_buy, slope: slope_buy },
+            Shape::Curve { k: k_sell, w_start: w_sell, slope: slope_sell },
+        ) => {
+            let bought = |x| w_at(Take::Buy, buy.start, w_buy, slope_buy, x);
+            let sold = |x| w_at(Take::Sell, sell.start, w_sell, slope_sell, x);
+            if k_buy.mul(sold(end).squared()) <= k_sell.mul(bought(end).squared()) {
+                return None;
+            }
+            // w_sell / w_buy = √(k_sell / k_buy) at the optimum, and both are linear.
+            let root = k_sell.div(k_buy).sqrt();
+            let gap = root.mul(bought(start)).saturating_sub(sold(start));
+            gap.div(slope_sell.add(root.mul(slope_buy)))
+        }
+    };
+    Some(start.saturating_add(offset.floor_u128()).min(end))
+}
+
+/// Marginal edge of the first unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TouchEdge {
+    /// Revenue above cost, in parts per million of the cost, rounded down. `i64::MIN` when a leg is
+    /// empty.
+    pub ppm: i64,
+    /// Whether revenue is above cost at all, however little.
+    pub is_positive: bool,
+}
+
+/// Marginal edge of the first unit: before costs, and after every cost that is proportional to the
+/// size.
+#[must_use]
+pub fn touch_edges(pair: &PairQuote<'_>) -> (TouchEdge, TouchEdge) {
+    let extra_ppm = pair.terms.proportional_ppm();
+    let gross = touch_edge(pair, pair.buy.gross_factors(), pair.sell.gross_factors());
+    let net = touch_edge(
+        pair,
+        pair.buy.net_factors(Take::Buy, 0),
+        pair.sell.net_factors(Take::Sell, extra_ppm),
+    );
+    (gross, net)
+}
+
+fn touch_edge(pair: &PairQuote<'_>, buy: Factors, sell: Factors) -> TouchEdge {
+    let held = |piece: &Piece| piece.end > piece.start;
+    let (Some(cost), Some(revenue)) =
+        (pair.buy.pieces(Take::Buy, buy).find(held), pair.sell.pieces(Take::Sell, sell).find(held))
+    else {
+        return TouchEdge { ppm: i64::MIN, is_positive: false };
+    };
+    let marginal = |piece: &Piece| match piece.shape {
+        Shape::Flat(price) => price,
+        Shape::Curve { k, w_start, .. } => k.div(w_start.squared()),
+    };
+    let (cost, revenue) = (marginal(&cost), marginal(&revenue));
+    let ratio_ppm = revenue.div(cost).mul(Approx::from_u128(1_000_000)).floor_u128();
+    let ppm = i64::try_from(ratio_ppm).unwrap_or(i64::MAX).saturating_sub(1_000_000);
+    TouchEdge { ppm, is_positive: cost < revenue }
+}
+
+/// The size with the best gross profit within the first cell, in whole lots and at least one: what
+/// a candidate is stated at when no size survives its costs. Zero when either leg holds less.
+#[must_use]
+pub fn first_cell(pair: &PairQuote<'_>) -> u128 {
+    let lot = pair.lot_atoms;
+    let held = |piece: &Piece| piece.end > piece.start;
+    let (Some(buy), Some(sell)) = (
+        pair.buy.pieces(Take::Buy, pair.buy.gross_factors()).find(held),
+        pair.sell.pieces(Take::Sell, pair.sell.gross_factors()).find(held),
+    ) else {
+        return 0;
+    };
+    let end = buy.end.min(sell.end);
+    let best = crossing(&buy, &sell, 0, end).unwrap_or(end);
+    let cap = cap_atoms(pair).max(lot);
+    (best.min(cap) / lot * lot).max(lot).min(end / lot * lot)
+}

@@ -1,0 +1,392 @@
+//! One look at one ordered pair: usable? sized? worth it? Every way to say no has a code.
+
+use engine_model::units::PPM_ONE;
+use engine_model::{AssetId, InstrumentId};
+
+use super::evaluation::{Code, Evaluation};
+use super::leg::{BookLeg, Conversion, Leg, PoolLeg, Source, Take};
+use super::ratio::{Ratio, mul_div_floor};
+use super::sizing::{
+    Caps, PairQuote, Sized, TouchEdge, best_size, cap_atoms, first_cell, touch_edges,
+};
+use super::waterfall::{Priced, PricingError, Terms, price};
+use crate::market::book::BookState;
+use crate::market::pool::{At, PoolState};
+use crate::market::rates::{self, Touch};
+use crate::step::{Core, Market};
+use crate::tables::{COINS_PER_LAMPORT, MarketKind, PairSpec};
+
+/// Inputs of a pair that did not come from its two markets, and the first refusal they give.
+struct Context {
+    buy: Conversion,
+    sell: Conversion,
+    terms: Terms,
+    refusal: Option<Code>,
+}
+
+/// What one assumed execution time gives.
+struct Sizing {
+    atoms: u128,
+    priced: Priced,
+    pieces_touched: u32,
+}
+
+impl Core {
+    /// Looks at a pair.
+    pub(crate) fn evaluate(&self, pair: &PairSpec, seq: u64, now_ns: u64) -> Evaluation {
+        match self.try_evaluate(pair, seq, now_ns) {
+            Ok(evaluation) => evaluation,
+            Err(code) => Evaluation::unpriced(pair.id, code, seq, now_ns),
+        }
+    }
+
+    fn try_evaluate(&self, pair: &PairSpec, seq: u64, now_ns: u64) -> Result<Evaluation, Code> {
+        self.check_usable(pair.buy, now_ns)?;
+        self.check_usable(pair.sell, now_ns)?;
+        let context = self.context(pair, now_ns)?;
+        let quote = self.pair_quote(pair, &context, At::Now)?;
+        let other = self.depends_on_clock(pair).then(|| self.pair_quote(pair, &context, At::Next));
+        let other = other.transpose()?;
+
+        let (gross, net) = worse_edges(&quote, other.as_ref());
+        let mut evaluation = Evaluation::unpriced(pair.id, Code::NoEdge, seq, now_ns);
+        evaluation.edge_gross_ppm = gross.ppm;
+        evaluation.edge_net_ppm = net.ppm;
+        if !gross.is_positive {
+            return Ok(evaluation);
+        }
+        let sized = size_worse(&quote, other.as_ref());
+        let (sizing, found) = match sized {
+            Ok(Some(sizing)) => (sizing, None),
+            Ok(None) => match near_miss(&quote, other.as_ref()) {
+                Some(sizing) => {
+                    let no_room = cap_atoms(&quote) == 0;
+                    (sizing, no_room.then_some(Code::NoRoom))
+                }
+                None => return Ok(evaluation),
+            },
+            Err(_) => {
+                evaluation.code = Code::NotPriceable;
+                return Ok(evaluation);
+            }
+        };
+        fill(&mut evaluation, &sizing);
+        evaluation.code = if !evaluation.is_candidate() {
+            Code::NoEdge
+        } else if let Some(refusal) = context.refusal {
+            refusal
+        } else if let Some(code) = found {
+            code
+        } else {
+            self.judge(pair, &evaluation, &sizing)
+        };
+        Ok(evaluation)
+    }
+
+    /// The code of a candidate whose inputs are all in order.
+    fn judge(&self, pair: &PairSpec, evaluation: &Evaluation, sizing: &Sizing) -> Code {
+        if evaluation.net <= 0 {
+            return Code::NetNotPositive;
+        }
+        let legs = [(pair.buy, sizing.priced.buy.gross), (pair.sell, sizing.priced.sell.gross)];
+        let scale = 10_u128.pow(u32::from(18 - pair.atom_places));
+        let size_e18 = sizing.atoms.saturating_mul(scale);
+        for (instrument, notional) in legs {
+            let market = self.tables.market_of(instrument);
+            if size_e18 < market.min_order_size_e18 || notional < market.min_order_notional {
+                return Code::BelowMinOrder;
+            }
+        }
+        // net / notional ≥ min_edge, cross-multiplied; a notional of zero passes no minimum.
+        let net = evaluation.net.unsigned_abs().saturating_mul(u128::from(PPM_ONE));
+        let floor = u128::from(self.tables.signal.min_edge_ppm);
+        if net < floor.saturating_mul(evaluation.notional) {
+            return Code::BelowMinEdge;
+        }
+        Code::Tradable
+    }
+
+    /// Whether an instrument's market may be used at all.
+    fn check_usable(&self, instrument: InstrumentId, now_ns: u64) -> Result<(), Code> {
+        let id = self.tables.instruments[instrument.index()].market;
+        let spec = &self.tables.markets[id.index()];
+        if !self.tradable[id.index()] {
+            return Err(Code::NotTradable);
+        }
+        match &self.markets[id.index()] {
+            Market::Book(book) => match book.state() {
+                BookState::Live => (),
+                BookState::Empty => return Err(Code::MarketEmpty),
+                BookState::Doubt(_) => return Err(Code::MarketInDoubt),
+            },
+            Market::Pool(pool) => {
+                match pool.state() {
+                    PoolState::Live => (),
+                    PoolState::Empty => return Err(Code::MarketEmpty),
+                    PoolState::Doubt(_) => return Err(Code::MarketInDoubt),
+                }
+                // The pool's connection reports slots too: silence of the account is no staleness.
+                if self.chain_slot.saturating_sub(pool.slot().max(self.connection_slot()))
+                    > spec.stale_after_slots
+                {
+                    return Err(Code::MarketStale);
+                }
+            }
+        }
+        let heard_ns = self.venue_heard_ns[spec.venue as usize];
+        if now_ns - heard_ns > spec.stale_after_ns { Err(Code::MarketStale) } else { Ok(()) }
+    }
+
+    /// Highest slot seen on the pools' own connection. There is one connection, so it is the
+    /// chain's; with several endpoints each pool is held against the highest of them.
+    const fn connection_slot(&self) -> u64 {
+        self.chain_slot
+    }
+
+    fn depends_on_clock(&self, pair: &PairSpec) -> bool {
+        [pair.buy, pair.sell].into_iter().any(|instrument| {
+            let id = self.tables.instruments[instrument.index()].market;
+            matches!(&self.markets[id.index()], Market::Pool(pool) if pool.is_adaptive())
+        })
+    }
+
+    fn context(&self, pair: &PairSpec, now_ns: u64) -> Result<Context, Code> {
+        let mut refusal = None;
+        let mut refuse = |code| refusal = refusal.or(Some(code));
+        let settles = |id: InstrumentId| self.tables.instruments[id.index()].settles_in;
+        let (buy, old) = self.convert(settles(pair.buy), pair.money, Take::Buy, now_ns)?;
+        let (sell, older) = self.convert(settles(pair.sell), pair.money, Take::Sell, now_ns)?;
+        if old || older {
+            refuse(Code::RateStale);
+        }
+        let max_age = self.tables.costs.fee_tier_max_age_ns;
+        for instrument in [pair.buy, pair.sell] {
+            let id = self.tables.instruments[instrument.index()].market;
+            if !self.taker_fee_ppm[id.index()].is_fresh(now_ns, max_age) {
+                refuse(Code::FeeTierStale);
+            }
+        }
+        let costs = &self.tables.costs;
+        let mut terms = Terms {
+            broken_leg_ppm: costs.broken_leg_ppm,
+            latency_buffer_ppm: costs.latency_buffer_ppm,
+            ..Terms::default()
+        };
+        if pair.chain_legs > 0 {
+            let max_age = costs.priority_fee.max_age_ns;
+            let priority = self.priority_fee.filter(|level| level.is_fresh(now_ns, max_age));
+            let tip = self.tip.filter(|level| level.is_fresh(now_ns, costs.tip.max_age_ns));
+            let coin = self.lamport_value(pair.money, now_ns);
+            match (priority, tip, coin) {
+                (None, _, _) => refuse(Code::PriorityFeeStale),
+                (_, None, _) => refuse(Code::TipStale),
+                (_, _, None) => refuse(Code::CoinPriceStale),
+                (Some(priority), Some(tip), Some(coin)) => {
+                    let legs = u128::from(pair.chain_legs);
+                    let lamports = legs * self.tables.network_lamports(priority.value);
+                    let tips = legs * u128::from(tip.value);
+                    let failed = (lamports * u128::from(costs.landing_failure_ppm))
+                        .div_ceil(u128::from(PPM_ONE));
+                    let in_money = |lamports| coin.apply_ceil(lamports).ok_or(Code::NotPriceable);
+                    terms.network = in_money(lamports)?;
+                    terms.tip = in_money(tips)?;
+                    terms.failed_landing = in_money(failed)?;
+                }
+            }
+        }
+        Ok(Context { buy, sell, terms, refusal })
+    }
+
+    /// Conversion of a settlement currency into pair money, and whether its rate is too old.
+    fn convert(
+        &self,
+        from: AssetId,
+        money: AssetId,
+        take: Take,
+        now_ns: u64,
+    ) -> Result<(Conversion, bool), Code> {
+        if from == money {
+            return Ok((Conversion::NONE, false));
+        }
+        let found = rates::find(&self.tables, from, money).ok_or(Code::RateMissing)?;
+        let (touch, at_ns) = self.touch(found.0.market).ok_or(Code::RateMissing)?;
+        let fee = self.taker_fee_ppm[found.0.market.index()].value;
+        let fee = u32::try_from(fee).map_err(|_| Code::RateMissing)?;
+        let conversion = rates::conversion(&self.tables, found, touch, fee, take);
+        let old = now_ns - at_ns > found.0.max_age_ns;
+        Ok((conversion.ok_or(Code::NotPriceable)?, old))
+    }
+
+    /// Best prices of a book that may be used, and when it was last heard of.
+    fn touch(&self, market: engine_model::MarketId) -> Option<(Touch, u64)> {
+        match self.markets.get(market.index())? {
+            Market::Book(book) if book.usable() => {
+                Some((Touch::of(book.book())?, book.last_event_recv_ns()))
+            }
+            Market::Book(_) | Market::Pool(_) => None,
+        }
+    }
+
+    /// Pair money for one lamport at the side where we would buy it; none when missing or old.
+    fn lamport_value(&self, money: AssetId, now_ns: u64) -> Option<Ratio> {
+        let (market, max_age_ns) = self.tables.costs.coin_price?;
+        let (touch, at_ns) = self.touch(market)?;
+        if now_ns - at_ns > max_age_ns {
+            return None;
+        }
+        let spec = &self.tables.markets[market.index()];
+        let MarketKind::Book { grid } = spec.kind else { return None };
+        let decimals = i32::from(self.tables.assets[spec.quote.index()].decimals);
+        let per_coin = Ratio::power_of_ten(decimals - i32::from(grid.tick.places))?
+            .mul(Ratio::new(u128::from(grid.tick.step), 1))?
+            .mul(Ratio::new(u128::from(touch.ask_ticks), 1))?;
+        let (conversion, old) = self.convert(spec.quote, money, Take::Buy, now_ns).ok()?;
+        if old {
+            return None;
+        }
+        per_coin.mul(COINS_PER_LAMPORT)?.mul(conversion.hit)
+    }
+
+    fn pair_quote(
+        &self,
+        pair: &PairSpec,
+        context: &Context,
+        at: At,
+    ) -> Result<PairQuote<'_>, Code> {
+        let leg = |instrument, take, atoms_per_step, conversion| {
+            self.leg(instrument, take, atoms_per_step, conversion, at).ok_or(Code::NotPriceable)
+        };
+        let buy = leg(pair.buy, Take::Buy, pair.buy_atoms_per_step, context.buy)?;
+        let sell = leg(pair.sell, Take::Sell, pair.sell_atoms_per_step, context.sell)?;
+        let caps = self.caps(pair);
+        Ok(PairQuote { buy, sell, lot_atoms: pair.lot_atoms, terms: context.terms, caps })
+    }
+
+    fn leg(
+        &self,
+        instrument: InstrumentId,
+        take: Take,
+        atoms_per_step: u64,
+        conversion: Conversion,
+        at: At,
+    ) -> Option<Leg<'_>> {
+        let id = self.tables.instruments[instrument.index()].market;
+        let spec = &self.tables.markets[id.index()];
+        let source = match &self.markets[id.index()] {
+            Market::Book(book) => Source::Book(BookLeg {
+                book: book.book(),
+                atoms_per_lot: atoms_per_step,
+                quote_per_tick_lot: self.tables.quote_per_tick_lot(instrument)?,
+                taker_fee_ppm: u32::try_from(self.taker_fee_ppm[id.index()].value).ok()?,
+            }),
+            Market::Pool(pool) => Source::Pool(PoolLeg {
+                path: pool.path(take, at),
+                base: pool.base(),
+                atoms_per_unit: atoms_per_step,
+            }),
+        };
+        let equivalence_ppm = self.tables.assets[spec.base.index()].equivalence_ppm;
+        Some(Leg { source, conversion, equivalence_ppm })
+    }
+
+    /// Everything that limits the size, in the units that the sizing works in.
+    fn caps(&self, pair: &PairSpec) -> Caps {
+        let tables = &self.tables;
+        let (buy, sell) =
+            (&tables.instruments[pair.buy.index()], &tables.instruments[pair.sell.index()]);
+        let mut base_atoms = u128::MAX;
+        let base = tables.assets[tables.market_of(pair.buy).base.index()].counts_as;
+        for (asset, size_e18) in &tables.caps.base_size_e18 {
+            if *asset == base {
+                base_atoms =
+                    base_atoms.min(size_e18 / 10_u128.pow(u32::from(18 - pair.atom_places)));
+            }
+        }
+        if let Some(balance) = sell.base_balance {
+            let decimals = tables.assets[tables.market_of(pair.sell).base.index()].decimals;
+            let power = |places: u8| 10_u128.pow(u32::from(places));
+            let atoms = mul_div_floor(balance, power(pair.atom_places), power(decimals));
+            base_atoms = base_atoms.min(atoms.unwrap_or(u128::MAX));
+        }
+        // A limit in the numeraire holds one for one in each settlement currency: the currencies
+        // that settle here are dollars of one kind or another, and risk checks the exact value.
+        let notional_in = |asset: AssetId| {
+            tables.caps.order_notional.map_or(u128::MAX, |limit| {
+                let power = |id: AssetId| 10_u128.pow(tables.assets[id.index()].decimals.into());
+                mul_div_floor(limit, power(asset), power(tables.numeraire)).unwrap_or(u128::MAX)
+            })
+        };
+        Caps {
+            base_atoms,
+            buy_total: buy.quote_balance.unwrap_or(u128::MAX),
+            buy_notional: notional_in(buy.settles_in),
+            sell_notional: notional_in(sell.settles_in),
+        }
+    }
+}
+
+fn fill(evaluation: &mut Evaluation, sizing: &Sizing) {
+    evaluation.base_atoms = sizing.atoms;
+    evaluation.notional = sizing.priced.notional;
+    evaluation.net = sizing.priced.net;
+    evaluation.waterfall = sizing.priced.waterfall;
+    evaluation.buy_limit_ticks = sizing.priced.buy.limit_price_ticks;
+    evaluation.sell_limit_ticks = sizing.priced.sell.limit_price_ticks;
+    evaluation.pieces_touched = sizing.pieces_touched;
+}
+
+/// Marginal gross and net edge at the touch, the worse of the assumed times.
+fn worse_edges(quote: &PairQuote<'_>, other: Option<&PairQuote<'_>>) -> (TouchEdge, TouchEdge) {
+    let worse = |a: TouchEdge, b: TouchEdge| TouchEdge {
+        ppm: a.ppm.min(b.ppm),
+        is_positive: a.is_positive && b.is_positive,
+    };
+    let (gross, net) = touch_edges(quote);
+    match other.map(touch_edges) {
+        Some((gross_next, net_next)) => (worse(gross, gross_next), worse(net, net_next)),
+        None => (gross, net),
+    }
+}
+
+/// The best size when the worse of both assumed times counts.
+fn size_worse(
+    quote: &PairQuote<'_>,
+    other: Option<&PairQuote<'_>>,
+) -> Result<Option<Sizing>, PricingError> {
+    let sized = best_size(quote)?;
+    let Some(other) = other else {
+        return Ok(sized.map(Sizing::from));
+    };
+    let mut best: Option<Sizing> = None;
+    for candidate in [sized, best_size(other)?].into_iter().flatten() {
+        let Some(worse) = worse_price(quote, other, candidate.base_atoms) else { continue };
+        if best.as_ref().is_none_or(|chosen| chosen.priced.net < worse.net) {
+            best = Some(Sizing { priced: worse, ..Sizing::from(candidate) });
+        }
+    }
+    Ok(best)
+}
+
+fn worse_price(quote: &PairQuote<'_>, other: &PairQuote<'_>, atoms: u128) -> Option<Priced> {
+    let (now, next) = (price(quote, atoms).ok()?, price(other, atoms).ok()?);
+    Some(if next.net < now.net { next } else { now })
+}
+
+/// The figures of a candidate that costs take: the best gross size within the first cell.
+fn near_miss(quote: &PairQuote<'_>, other: Option<&PairQuote<'_>>) -> Option<Sizing> {
+    let atoms = first_cell(quote);
+    if atoms == 0 {
+        return None;
+    }
+    let priced = match other {
+        Some(other) => worse_price(quote, other, atoms)?,
+        None => price(quote, atoms).ok()?,
+    };
+    Some(Sizing { atoms, priced, pieces_touched: 1 })
+}
+
+impl From<Sized> for Sizing {
+    fn from(sized: Sized) -> Self {
+        Self { atoms: sized.base_atoms, priced: sized.priced, pieces_touched: sized.pieces_touched }
+    }
+}
