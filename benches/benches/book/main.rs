@@ -1,0 +1,188 @@
+//! Book update plus best prices: our book against two `BTreeMap<i64, i64>`.
+//!
+//! First the ratios, each the median of rounds that take turns, so that a busy machine slows both
+//! sides; then divan's table of the same work. Streams: the recorded Coinbase BTC one, a deep one
+//! modelled on it, and one at the touch.
+#![expect(clippy::print_stdout, reason = "a benchmark reports on standard output")]
+
+mod streams;
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::time::Instant;
+
+use engine_core::market::book::Book;
+use engine_model::Side;
+
+use streams::{Stream, Update};
+
+/// Rounds of which the median counts.
+const ROUNDS: usize = 41;
+
+/// Updates in one timed round: a few milliseconds.
+const ROUND_UPDATES: usize = 100_000;
+
+fn main() {
+    for stream in [streams::coinbase_btc(), Some(streams::deep()), Some(streams::near_touch())] {
+        match stream {
+            Some(stream) => print_ratio(&stream),
+            None => println!("coinbase_btc: skipped, the capture is not on this machine"),
+        }
+    }
+    divan::main();
+}
+
+/// A book as a reader of updates sees it.
+trait Target {
+    fn load(snapshot: &[Update]) -> Self;
+    /// Applies one update; the sum of both best prices, so that they are read.
+    fn apply(&mut self, update: Update) -> u64;
+}
+
+impl Target for Book {
+    fn load(snapshot: &[Update]) -> Self {
+        let mut book = Self::new();
+        for update in snapshot {
+            book.apply(*update);
+        }
+        book
+    }
+
+    fn apply(&mut self, update: Update) -> u64 {
+        let changed = self.set(update.side, update.price_ticks, update.size_lots);
+        assert!(changed.is_ok(), "streams stay in range");
+        let bid = self.best(Side::Bid).map_or(0, |level| level.price_ticks);
+        let ask = self.best(Side::Ask).map_or(0, |level| level.price_ticks);
+        bid.wrapping_add(ask)
+    }
+}
+
+/// What a reader would write first.
+#[derive(Clone, Default)]
+struct Maps {
+    bids: BTreeMap<i64, i64>,
+    asks: BTreeMap<i64, i64>,
+}
+
+impl Target for Maps {
+    fn load(snapshot: &[Update]) -> Self {
+        let mut maps = Self::default();
+        for update in snapshot {
+            maps.apply(*update);
+        }
+        maps
+    }
+
+    fn apply(&mut self, update: Update) -> u64 {
+        let side = match update.side {
+            Side::Bid => &mut self.bids,
+            Side::Ask => &mut self.asks,
+        };
+        if update.size_lots == 0 {
+            side.remove(&update.price_ticks.cast_signed());
+        } else {
+            side.insert(update.price_ticks.cast_signed(), update.size_lots.cast_signed());
+        }
+        let bid = self.bids.last_key_value().map_or(0, |(price, _)| *price);
+        let ask = self.asks.first_key_value().map_or(0, |(price, _)| *price);
+        bid.wrapping_add(ask).cast_unsigned()
+    }
+}
+
+/// Applies the whole stream once. It ends where it began, so it may be applied again.
+fn pass(target: &mut impl Target, updates: &[Update]) -> u64 {
+    let mut sum = 0_u64;
+    for update in updates {
+        sum = sum.wrapping_add(target.apply(*update));
+    }
+    sum
+}
+
+/// Nanoseconds of one round, and the sum that proves that both sides saw the same best prices.
+fn timed(target: &mut impl Target, updates: &[Update]) -> (u128, u64) {
+    let passes = ROUND_UPDATES.div_ceil(updates.len());
+    let mut sum = 0_u64;
+    let start = Instant::now();
+    for _ in 0..passes {
+        sum = sum.wrapping_add(pass(black_box(target), black_box(updates)));
+    }
+    (start.elapsed().as_nanos(), sum)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for a reader")]
+fn print_ratio(stream: &Stream) {
+    let (mut book, mut maps) = (Book::load(&stream.snapshot), Maps::load(&stream.snapshot));
+    let updates = stream.updates.len() * ROUND_UPDATES.div_ceil(stream.updates.len());
+    let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let (book_ns, book_sum) = timed(&mut book, &stream.updates);
+        let (maps_ns, maps_sum) = timed(&mut maps, &stream.updates);
+        assert_eq!(book_sum, maps_sum, "the same best prices after every update");
+        ours.push(book_ns as f64 / updates as f64);
+        theirs.push(maps_ns as f64 / updates as f64);
+        ratios.push(book_ns as f64 / maps_ns as f64);
+    }
+    let (book_load_ns, maps_load_ns) = load_ns(stream, &mut book);
+    println!(
+        "{}: {} levels, {} updates; book {:.1} ns, BTreeMap {:.1} ns, ratio {:.3}; \
+         snapshot {:.2} ms and {:.2} ms, ratio {:.3}; worst step {:?}",
+        stream.name,
+        stream.snapshot.len(),
+        stream.updates.len(),
+        median(&mut ours),
+        median(&mut theirs),
+        median(&mut ratios),
+        book_load_ns / 1e6,
+        maps_load_ns / 1e6,
+        book_load_ns / maps_load_ns,
+        book.worst_step(),
+    );
+}
+
+/// Median nanoseconds of a second snapshot: clear and load again.
+#[expect(clippy::cast_precision_loss, reason = "figures for a reader")]
+fn load_ns(stream: &Stream, book: &mut Book) -> (f64, f64) {
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let mut maps = Maps::default();
+    for _ in 0..9 {
+        let start = Instant::now();
+        book.clear();
+        black_box(pass(book, &stream.snapshot));
+        ours.push(start.elapsed().as_nanos() as f64);
+        let start = Instant::now();
+        maps.bids.clear();
+        maps.asks.clear();
+        black_box(pass(&mut maps, &stream.snapshot));
+        theirs.push(start.elapsed().as_nanos() as f64);
+    }
+    (median(&mut ours), median(&mut theirs))
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn bench_stream<T: Target>(bencher: divan::Bencher<'_, '_>, stream: &Stream) {
+    let mut target = T::load(&stream.snapshot);
+    bencher
+        .counter(divan::counter::ItemsCount::new(stream.updates.len()))
+        .bench_local(|| pass(black_box(&mut target), black_box(&stream.updates)));
+}
+
+#[divan::bench(types = [Book, Maps])]
+fn deep<T: Target>(bencher: divan::Bencher<'_, '_>) {
+    bench_stream::<T>(bencher, &streams::deep());
+}
+
+#[divan::bench(types = [Book, Maps])]
+fn near_touch<T: Target>(bencher: divan::Bencher<'_, '_>) {
+    bench_stream::<T>(bencher, &streams::near_touch());
+}
+
+#[divan::bench(types = [Book, Maps])]
+fn coinbase_btc<T: Target>(bencher: divan::Bencher<'_, '_>) {
+    if let Some(stream) = streams::coinbase_btc() {
+        bench_stream::<T>(bencher, &stream);
+    }
+}
