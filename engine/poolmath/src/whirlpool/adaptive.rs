@@ -134,23 +134,23 @@ impl AdaptiveFee {
         let fee_rate_ppm = self.rate_ppm();
         let group = i64::from(self.group);
         let outside = group < self.core_low || group > self.core_high;
-        let skips_groups =
-            outside || liquidity == 0 || self.constants.adaptive_fee_control_factor == 0;
-        let edge = if skips_groups {
-            self.core_edge_ahead(direction)
-        } else {
-            let ahead = match direction {
+        // Without liquidity or without a volatile part one step does for all groups.
+        let uniform = liquidity == 0 || self.constants.adaptive_fee_control_factor == 0;
+        let edge = match (uniform, outside) {
+            (true, _) => None,
+            (false, true) => self.core_edge_ahead(direction),
+            (false, false) => Some(self.edge_price(match direction {
                 Direction::AToB => group,
                 Direction::BToA => group + 1,
-            };
-            Some(self.edge_price(ahead))
+            })),
         };
+        let skips_groups = uniform || outside;
         let target = edge.map_or(target, |edge| direction.nearer(target, edge));
         Aim { target, fee_rate_ppm, skips_groups }
     }
 
     /// Price of the core's edge where the swap moves towards the core from outside; `None` where it
-    /// moves away or is inside, or where the edge lies beyond the global bounds.
+    /// moves away, or where the edge lies beyond the global bounds.
     fn core_edge_ahead(&self, direction: Direction) -> Option<u128> {
         let group = i64::from(self.group);
         let edge_group = match direction {
