@@ -8,7 +8,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Read as _;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -17,13 +16,10 @@ use serde_json::value::RawValue;
 use solana_pubkey::Pubkey;
 
 use crate::data::{DataEncoding, DataError, DataReader};
+use crate::input::{self, InputError};
 
-/// Most bytes of a file, decompressed. All Whirlpools with their arrays were 90 MiB in 2024.
-pub const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Most accounts of a file: more than a file of that size can hold pools or tick arrays.
 pub const ACCOUNTS_MAX: usize = 1 << 18;
-
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// One account as the chain holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,30 +46,9 @@ pub enum Held<'a> {
 /// Why a file of accounts could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountFileError {
-    /// The file system refused.
-    #[error("{file}: cannot be read")]
-    Io {
-        /// File name.
-        file: String,
-        /// Cause.
-        source: std::io::Error,
-    },
-    /// A zstd stream that is damaged or cut.
-    #[error("{file}: damaged or cut zstd stream after {offset} decompressed bytes: {source}")]
-    Zstd {
-        /// File name.
-        file: String,
-        /// Decompressed bytes before the damage.
-        offset: u64,
-        /// Cause.
-        source: std::io::Error,
-    },
-    /// Above [`FILE_BYTES_MAX`].
-    #[error("{file}: more than {FILE_BYTES_MAX} bytes")]
-    TooLarge {
-        /// File name.
-        file: String,
-    },
+    /// The file's bytes could not be had.
+    #[error(transparent)]
+    Input(#[from] InputError),
     /// Above [`ACCOUNTS_MAX`].
     #[error("{file}: more than {ACCOUNTS_MAX} accounts")]
     TooMany {
@@ -172,12 +147,7 @@ impl AccountFile {
     ///
     /// [`AccountFileError`], which names the file and the line, byte or address.
     pub fn read(path: &Path) -> Result<Self, AccountFileError> {
-        let file = path.display().to_string();
-        let io = |source| AccountFileError::Io { file: file.clone(), source };
-        let handle = std::fs::File::open(path).map_err(io)?;
-        let mut bytes = Vec::new();
-        handle.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(io)?;
-        Self::parse(&file, &bytes)
+        Self::parse(&path.display().to_string(), &input::read(path)?)
     }
 
     /// Reads the bytes of a file; `file` is what errors call it.
@@ -186,14 +156,7 @@ impl AccountFile {
     ///
     /// As [`Self::read`].
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, AccountFileError> {
-        if bytes.len() as u64 > FILE_BYTES_MAX {
-            return Err(AccountFileError::TooLarge { file: file.into() });
-        }
-        let text = if bytes.starts_with(&ZSTD_MAGIC) {
-            Cow::Owned(decompress(file, bytes)?)
-        } else {
-            Cow::Borrowed(bytes)
-        };
+        let text = input::unpack(file, bytes)?;
         let top: Top<'_> = serde_json::from_slice(&text)
             .map_err(|source| AccountFileError::Json { file: file.into(), source })?;
         let elements = top.elements(file)?;
@@ -329,23 +292,6 @@ impl LineCounter<'_> {
 fn shape_text(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.split(" at line ").next().unwrap_or_default().to_string()
-}
-
-fn decompress(file: &str, bytes: &[u8]) -> Result<Vec<u8>, AccountFileError> {
-    let mut text = Vec::new();
-    let fail = |offset: usize, source| AccountFileError::Zstd {
-        file: file.into(),
-        offset: offset as u64,
-        source,
-    };
-    let decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(|e| fail(0, e))?;
-    match decoder.take(FILE_BYTES_MAX + 1).read_to_end(&mut text) {
-        Err(source) => Err(fail(text.len(), source)),
-        Ok(_) if text.len() as u64 > FILE_BYTES_MAX => {
-            Err(AccountFileError::TooLarge { file: file.into() })
-        }
-        Ok(_) => Ok(text),
-    }
 }
 
 type Named<'a> = (Option<Cow<'a, str>>, &'a RawValue);

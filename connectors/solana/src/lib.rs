@@ -10,4 +10,7 @@
 pub mod accounts;
 pub mod address;
 pub mod data;
+pub mod input;
 pub mod layout;
+pub mod outcome;
+pub mod swaps;

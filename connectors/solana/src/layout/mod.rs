@@ -10,7 +10,7 @@ mod tick_array;
 mod tiers;
 mod token;
 
-pub use oracle::{AdaptiveConstants, AdaptiveVariables, ORACLE_BYTES, OracleAccount};
+pub use oracle::{ORACLE_BYTES, OracleAccount};
 pub use pool::{POOL_BYTES, PoolAccount};
 pub use tick_array::{
     DYNAMIC_ARRAY_BYTES_MAX, DYNAMIC_ARRAY_BYTES_MIN, FIXED_ARRAY_BYTES, TickArrayView, TickRecord,
@@ -21,26 +21,15 @@ pub use tiers::{
     FeeTierAccount,
 };
 pub use token::{
-    EpochFee, MINT_BYTES, MintAccount, MintPowers, TOKEN_ACCOUNT_BYTES, TokenAccount,
-    TokenAccountState, TransferFees,
+    MINT_BYTES, MintAccount, MintPowers, TOKEN_ACCOUNT_BYTES, TokenAccount, TokenAccountState,
 };
 
 use solana_pubkey::Pubkey;
 
-/// Lowest tick of the program.
-pub const TICK_MIN: i32 = -443_636;
-/// Highest tick of the program.
-pub const TICK_MAX: i32 = 443_636;
-/// Square-root price at [`TICK_MIN`], Q64.64.
-pub const SQRT_PRICE_MIN: u128 = 4_295_048_016;
-/// Square-root price at [`TICK_MAX`], Q64.64.
-pub const SQRT_PRICE_MAX: u128 = 79_226_673_515_401_279_992_447_579_055;
 /// Highest static fee. Unit: parts per million.
 pub const FEE_RATE_PPM_MAX: u16 = 60_000;
 /// Highest protocol share. Unit: 10⁻⁴ of the fee.
 pub const PROTOCOL_FEE_RATE_MAX: u16 = 2_500;
-/// Slots of one tick array.
-pub const ARRAY_SLOTS: usize = 88;
 
 /// What an account of the Whirlpool program is, by its first eight bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

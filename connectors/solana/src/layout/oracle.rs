@@ -1,5 +1,6 @@
 //! The oracle of an adaptive-fee pool: 254 bytes.
 
+use engine_poolmath::whirlpool::{AdaptiveConstants, AdaptiveVariables, Oracle};
 use solana_pubkey::Pubkey;
 
 use super::{
@@ -9,60 +10,24 @@ use super::{
 /// Length of an oracle account. Unit: bytes.
 pub const ORACLE_BYTES: usize = 254;
 
-/// Constants of an adaptive fee. Used by the oracle and by the fee tier that it came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AdaptiveConstants {
-    /// Unit: seconds.
-    pub filter_period: u16,
-    /// Unit: seconds.
-    pub decay_period: u16,
-    /// Unit: 10⁻⁴.
-    pub reduction_factor: u16,
-    /// Weight of volatility in the fee.
-    pub adaptive_fee_control_factor: u32,
-    /// Cap of the accumulator.
-    pub max_volatility_accumulator: u32,
-    /// Unit: ticks. At least 1.
-    pub tick_group_size: u16,
-    /// Unit: ticks.
-    pub major_swap_threshold_ticks: u16,
-}
-
 /// Length of the constants in an account. Unit: bytes.
 pub(super) const CONSTANTS_BYTES: usize = 18;
 
-impl AdaptiveConstants {
-    /// Reads the constants at `offset` of bytes that are long enough.
-    pub(super) fn read(data: &[u8], offset: usize) -> Result<Self, LayoutError> {
-        let constants = Self {
-            filter_period: u16_at(data, offset),
-            decay_period: u16_at(data, offset + 2),
-            reduction_factor: u16_at(data, offset + 4),
-            adaptive_fee_control_factor: u32_at(data, offset + 6),
-            max_volatility_accumulator: u32_at(data, offset + 10),
-            tick_group_size: u16_at(data, offset + 14),
-            major_swap_threshold_ticks: u16_at(data, offset + 16),
-        };
-        // The arithmetic divides by the group, and a factor above one would grow what it reduces.
-        check_range("tick_group_size", constants.tick_group_size, 1, u16::MAX)?;
-        check_range("reduction_factor", constants.reduction_factor, 0, 10_000)?;
-        Ok(constants)
-    }
-}
-
-/// Variables of an adaptive fee, written back by every swap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AdaptiveVariables {
-    /// Unix seconds.
-    pub last_reference_update_timestamp: u64,
-    /// Unix seconds.
-    pub last_major_swap_timestamp: u64,
-    /// Volatility reference.
-    pub volatility_reference: u32,
-    /// Tick group of the reference.
-    pub tick_group_index_reference: i32,
-    /// Volatility accumulator.
-    pub volatility_accumulator: u32,
+/// Reads the constants at `offset` of bytes that are long enough.
+pub(super) fn read_constants(data: &[u8], offset: usize) -> Result<AdaptiveConstants, LayoutError> {
+    let constants = AdaptiveConstants {
+        filter_period: u16_at(data, offset),
+        decay_period: u16_at(data, offset + 2),
+        reduction_factor: u16_at(data, offset + 4),
+        adaptive_fee_control_factor: u32_at(data, offset + 6),
+        max_volatility_accumulator: u32_at(data, offset + 10),
+        tick_group_size: u16_at(data, offset + 14),
+        major_swap_threshold_ticks: u16_at(data, offset + 16),
+    };
+    // The arithmetic divides by the group, and a factor above one would grow what it reduces.
+    check_range("tick_group_size", constants.tick_group_size, 1, u16::MAX)?;
+    check_range("reduction_factor", constants.reduction_factor, 0, 10_000)?;
+    Ok(constants)
 }
 
 /// An oracle account.
@@ -89,7 +54,7 @@ impl OracleAccount {
         Ok(Self {
             pool: key_at(data, 8),
             trade_enable_timestamp: u64_at(data, 40),
-            constants: AdaptiveConstants::read(data, 48)?,
+            constants: read_constants(data, 48)?,
             variables: AdaptiveVariables {
                 last_reference_update_timestamp: u64_at(data, 82),
                 last_major_swap_timestamp: u64_at(data, 90),
@@ -98,5 +63,15 @@ impl OracleAccount {
                 volatility_accumulator: u32_at(data, 106),
             },
         })
+    }
+
+    /// What a swap reads.
+    #[must_use]
+    pub const fn to_oracle(&self) -> Oracle {
+        Oracle {
+            trade_enable_timestamp: self.trade_enable_timestamp,
+            constants: self.constants,
+            variables: self.variables,
+        }
     }
 }

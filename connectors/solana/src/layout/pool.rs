@@ -1,12 +1,13 @@
 //! A Whirlpool: 653 bytes.
 
-use engine_poolmath::whirlpool::{Pool, sqrt_price_at_tick};
+use engine_poolmath::whirlpool::{
+    MAX_SQRT_PRICE, MAX_TICK, MIN_SQRT_PRICE, MIN_TICK, Pool, sqrt_price_at_tick,
+};
 use solana_pubkey::Pubkey;
 
 use super::{
-    AccountKind, FEE_RATE_PPM_MAX, LayoutError, PROTOCOL_FEE_RATE_MAX, SQRT_PRICE_MAX,
-    SQRT_PRICE_MIN, TICK_MAX, TICK_MIN, check_head, check_range, i32_at, key_at, u16_at, u64_at,
-    u128_at,
+    AccountKind, FEE_RATE_PPM_MAX, LayoutError, PROTOCOL_FEE_RATE_MAX, check_head, check_range,
+    i32_at, key_at, u16_at, u64_at, u128_at,
 };
 
 /// Length of a pool account. Unit: bytes.
@@ -87,16 +88,16 @@ impl PoolAccount {
         check_range("tick_spacing", self.tick_spacing, 1, u16::MAX)?;
         check_range("fee_rate", self.fee_rate_ppm, 0, FEE_RATE_PPM_MAX)?;
         check_range("protocol_fee_rate", self.protocol_fee_rate, 0, PROTOCOL_FEE_RATE_MAX)?;
-        if self.sqrt_price < SQRT_PRICE_MIN || self.sqrt_price > SQRT_PRICE_MAX {
+        if self.sqrt_price < MIN_SQRT_PRICE || self.sqrt_price > MAX_SQRT_PRICE {
             return Err(LayoutError::OutOfBounds {
                 field: "sqrt_price",
                 value: i128::try_from(self.sqrt_price).unwrap_or(i128::MAX),
-                low: SQRT_PRICE_MIN.cast_signed(),
-                high: SQRT_PRICE_MAX.cast_signed(),
+                low: MIN_SQRT_PRICE.cast_signed(),
+                high: MAX_SQRT_PRICE.cast_signed(),
             });
         }
         // A fall that stops on the lowest tick leaves the index one below it.
-        check_range("tick_current_index", self.tick_current_index, TICK_MIN - 1, TICK_MAX)?;
+        check_range("tick_current_index", self.tick_current_index, MIN_TICK - 1, MAX_TICK)?;
         if !self.tick_fits_price() {
             return Err(LayoutError::PriceTick {
                 tick_current_index: self.tick_current_index,
@@ -113,8 +114,8 @@ impl PoolAccount {
     /// of the falls that stop on a tick. An account where that fails has another layout than ours.
     fn tick_fits_price(&self) -> bool {
         let tick = self.tick_current_index;
-        let above_low = tick < TICK_MIN || sqrt_price_at_tick(tick) <= self.sqrt_price;
-        let below_high = tick >= TICK_MAX || self.sqrt_price <= sqrt_price_at_tick(tick + 1);
+        let above_low = tick < MIN_TICK || sqrt_price_at_tick(tick) <= self.sqrt_price;
+        let below_high = tick >= MAX_TICK || self.sqrt_price <= sqrt_price_at_tick(tick + 1);
         above_low && below_high
     }
 

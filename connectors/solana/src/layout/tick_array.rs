@@ -1,11 +1,11 @@
 //! Tick arrays, in the fixed form (9,988 bytes) and the dynamic one (148 to 10,004 bytes).
 
+use engine_poolmath::whirlpool::{
+    Existence, MAX_TICK, MIN_TICK, SetError, TICKS_PER_ARRAY, TickArraySet,
+};
 use solana_pubkey::Pubkey;
 
-use super::{
-    ARRAY_SLOTS, AccountKind, LayoutError, TICK_MAX, TICK_MIN, check_head, i32_at, i128_at, key_at,
-    u128_at,
-};
+use super::{AccountKind, LayoutError, check_head, i32_at, i128_at, key_at, u128_at};
 
 /// Length of the fixed form. Unit: bytes.
 pub const FIXED_ARRAY_BYTES: usize = 9_988;
@@ -24,10 +24,12 @@ const DYNAMIC_POOL_AT: usize = 12;
 const DYNAMIC_BITMAP_AT: usize = 44;
 const DYNAMIC_TICKS_AT: usize = 60;
 
-const _: () = assert!(FIXED_TICKS_AT + ARRAY_SLOTS * FIXED_TICK_BYTES + 32 == FIXED_ARRAY_BYTES);
-const _: () = assert!(DYNAMIC_TICKS_AT + ARRAY_SLOTS == DYNAMIC_ARRAY_BYTES_MIN);
 const _: () =
-    assert!(DYNAMIC_ARRAY_BYTES_MIN + ARRAY_SLOTS * DYNAMIC_TICK_BYTES == DYNAMIC_ARRAY_BYTES_MAX);
+    assert!(FIXED_TICKS_AT + TICKS_PER_ARRAY * FIXED_TICK_BYTES + 32 == FIXED_ARRAY_BYTES);
+const _: () = assert!(DYNAMIC_TICKS_AT + TICKS_PER_ARRAY == DYNAMIC_ARRAY_BYTES_MIN);
+const _: () = assert!(
+    DYNAMIC_ARRAY_BYTES_MIN + TICKS_PER_ARRAY * DYNAMIC_TICK_BYTES == DYNAMIC_ARRAY_BYTES_MAX
+);
 
 /// One initialised tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +45,7 @@ pub struct TickRecord {
 /// Ticks that one array covers at this spacing.
 #[must_use]
 pub const fn array_ticks(tick_spacing: u16) -> i32 {
-    tick_spacing as i32 * ARRAY_SLOTS as i32
+    tick_spacing as i32 * TICKS_PER_ARRAY as i32
 }
 
 /// Whether an array may begin at this tick: a multiple of its length within the bounds, or the one
@@ -53,8 +55,8 @@ pub const fn start_is_valid(start_tick_index: i32, tick_spacing: u16) -> bool {
     let ticks = array_ticks(tick_spacing);
     tick_spacing > 0
         && start_tick_index % ticks == 0
-        && start_tick_index <= TICK_MAX
-        && start_tick_index > TICK_MIN - ticks
+        && start_tick_index <= MAX_TICK
+        && start_tick_index > MIN_TICK - ticks
 }
 
 /// A checked tick array, still in the account's bytes.
@@ -89,7 +91,7 @@ impl<'a> TickArrayView<'a> {
     fn parse_fixed(data: &'a [u8]) -> Result<Self, LayoutError> {
         check_head(data, AccountKind::FixedTickArray, FIXED_ARRAY_BYTES)?;
         let mut bitmap = 0;
-        for slot in 0..ARRAY_SLOTS {
+        for slot in 0..TICKS_PER_ARRAY {
             match data[FIXED_TICKS_AT + slot * FIXED_TICK_BYTES] {
                 0 => {}
                 1 => bitmap |= 1 << slot,
@@ -112,14 +114,14 @@ impl<'a> TickArrayView<'a> {
             return Err(LayoutError::Length { what, bytes, expected: DYNAMIC_ARRAY_BYTES_MIN });
         }
         let bitmap = u128_at(data, DYNAMIC_BITMAP_AT);
-        if bitmap >> ARRAY_SLOTS != 0 {
-            return Err(LayoutError::Bitmap { slot: ARRAY_SLOTS });
+        if bitmap >> TICKS_PER_ARRAY != 0 {
+            return Err(LayoutError::Bitmap { slot: TICKS_PER_ARRAY });
         }
-        let end = DYNAMIC_TICKS_AT + ARRAY_SLOTS + content_bytes(bitmap);
+        let end = DYNAMIC_TICKS_AT + TICKS_PER_ARRAY + content_bytes(bitmap);
         if bytes < end {
             return Err(LayoutError::Length { what, bytes, expected: end });
         }
-        for slot in 0..ARRAY_SLOTS {
+        for slot in 0..TICKS_PER_ARRAY {
             let tag = data[dynamic_offset(bitmap, slot)];
             if tag > 1 {
                 return Err(LayoutError::Tag { field: "tick", tag });
@@ -163,7 +165,7 @@ impl<'a> TickArrayView<'a> {
             return Err(LayoutError::ArrayStart { start_tick_index, tick_spacing });
         }
         for tick in self.ticks(tick_spacing) {
-            super::check_range("tick", tick.index, TICK_MIN, TICK_MAX)?;
+            super::check_range("tick", tick.index, MIN_TICK, MAX_TICK)?;
         }
         Ok(())
     }
@@ -206,6 +208,17 @@ impl<'a> TickArrayView<'a> {
             let index = view.start_tick_index.saturating_add(offset);
             TickRecord { index, liquidity_net, liquidity_gross }
         })
+    }
+
+    /// Puts the array into a set of the same spacing, in place of what the set knew of it.
+    ///
+    /// # Errors
+    ///
+    /// [`SetError`] for a full set, or an array that [`Self::check_spacing`] would refuse.
+    pub fn fill(&self, set: &mut TickArraySet) -> Result<(), SetError> {
+        set.begin(self.start_tick_index, Existence::Present)?;
+        self.ticks(set.tick_spacing())
+            .try_for_each(|tick| set.set_tick(tick.index, tick.liquidity_net))
     }
 
     /// Initialised slots in ascending order.

@@ -1,11 +1,12 @@
 //! Fee tiers and the configuration of a deployment.
 
+use engine_poolmath::whirlpool::AdaptiveConstants;
 use solana_pubkey::Pubkey;
 
-use super::oracle::CONSTANTS_BYTES;
+use super::oracle::{CONSTANTS_BYTES, read_constants};
 use super::{
-    AccountKind, AdaptiveConstants, FEE_RATE_PPM_MAX, LayoutError, PROTOCOL_FEE_RATE_MAX,
-    check_head, check_range, key_at, u16_at,
+    AccountKind, FEE_RATE_PPM_MAX, LayoutError, PROTOCOL_FEE_RATE_MAX, check_head, check_range,
+    key_at, u16_at,
 };
 
 /// Length of a fee tier. Unit: bytes.
@@ -91,7 +92,7 @@ impl AdaptiveFeeTierAccount {
             initialize_pool_authority: key_at(data, 44),
             delegated_fee_authority: key_at(data, 76),
             default_base_fee_rate_ppm: check_fee(u16_at(data, 108))?,
-            constants: AdaptiveConstants::read(data, ADAPTIVE_CONSTANTS_AT)?,
+            constants: read_constants(data, ADAPTIVE_CONSTANTS_AT)?,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Mints and token accounts of SPL Token and Token-2022.
 
+use engine_poolmath::token2022::{TransferFee, TransferFeeConfig};
 use solana_pubkey::Pubkey;
 
 use super::{LayoutError, check_range, key_at, u16_at, u32_at, u64_at};
@@ -93,34 +94,6 @@ impl MintPowers {
     }
 }
 
-/// A transfer fee from an epoch on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EpochFee {
-    /// First epoch.
-    pub epoch: u64,
-    /// Most that one transfer pays. Unit: base units.
-    pub maximum: u64,
-    /// Unit: 10⁻⁴ of the amount, `0..=10_000`.
-    pub bps: u16,
-}
-
-/// The two transfer fees that a mint holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TransferFees {
-    /// Holds before the newer one's epoch.
-    pub older: EpochFee,
-    /// Holds from its epoch on.
-    pub newer: EpochFee,
-}
-
-impl TransferFees {
-    /// The fee of an epoch.
-    #[must_use]
-    pub const fn at(&self, epoch: u64) -> EpochFee {
-        if epoch >= self.newer.epoch { self.newer } else { self.older }
-    }
-}
-
 /// A mint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MintAccount {
@@ -133,7 +106,7 @@ pub struct MintAccount {
     /// Who may freeze token accounts.
     pub freeze_authority: Option<Pubkey>,
     /// Transfer fee, where the mint has that extension (even at a rate of zero).
-    pub transfer_fees: Option<TransferFees>,
+    pub transfer_fees: Option<TransferFeeConfig>,
     /// What others may do to holders.
     pub powers: MintPowers,
 }
@@ -223,9 +196,10 @@ impl MintAccount {
         match extension {
             extension::TRANSFER_FEE_CONFIG => {
                 check_len(108)?;
-                self.transfer_fees = Some(TransferFees {
-                    older: epoch_fee(value, 72)?,
-                    newer: epoch_fee(value, 90)?,
+                self.transfer_fees = Some(TransferFeeConfig {
+                    older: transfer_fee(value, 72)?,
+                    newer: transfer_fee(value, 90)?,
+                    newer_epoch: u64_at(value, 90),
                 });
             }
             extension::DEFAULT_ACCOUNT_STATE => {
@@ -356,10 +330,10 @@ fn optional_key(
     Ok(optional_tag(data, offset, field)?.then(|| key_at(data, offset + 4)))
 }
 
-fn epoch_fee(value: &[u8], offset: usize) -> Result<EpochFee, LayoutError> {
-    Ok(EpochFee {
-        epoch: u64_at(value, offset),
-        maximum: u64_at(value, offset + 8),
+/// One of the two fees: epoch, maximum, rate.
+fn transfer_fee(value: &[u8], offset: usize) -> Result<TransferFee, LayoutError> {
+    Ok(TransferFee {
         bps: check_range("transfer_fee_basis_points", u16_at(value, offset + 16), 0, 10_000)?,
+        maximum: u64_at(value, offset + 8),
     })
 }
