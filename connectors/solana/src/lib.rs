@@ -13,4 +13,5 @@ pub mod data;
 pub mod input;
 pub mod layout;
 pub mod outcome;
+pub mod quote;
 pub mod swaps;
