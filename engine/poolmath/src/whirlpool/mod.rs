@@ -13,6 +13,8 @@ mod swap;
 mod tick;
 pub mod token_swap;
 mod walk;
+#[cfg(test)]
+mod worked;
 
 pub use adaptive::FEE_RATE_MAX_PPM;
 pub use arrays::{ArraySlot, Existence, SetError, TickArray, TickArraySet};
