@@ -1,1 +1,16 @@
-//! .
+//! Coinbase Advanced Trade: market data frames to events, product list to grids.
+//!
+//! Layout: [`reader`] holds the protocol state (one sequence over all channels of a connection, one
+//! snapshot per book) and decides what a frame does; `fast` reads book frames without allocating,
+//! `wire` reads every frame through serde; [`metadata`] reads tick and lot of the products.
+//!
+//! Deliberately absent: sockets, subscriptions and orders; the 2021 Exchange feed.
+//! Start reading at [`CoinbaseDecoder`].
+
+mod fast;
+pub mod metadata;
+pub mod reader;
+mod wire;
+
+pub use metadata::metadata;
+pub use reader::CoinbaseDecoder;

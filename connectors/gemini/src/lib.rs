@@ -1,1 +1,16 @@
-//! .
+//! Gemini market data v2: frames to events, symbol details to grids.
+//!
+//! Layout: [`reader`] holds the protocol state (the first message of a symbol is its snapshot, there
+//! are no sequence numbers) and decides what a frame does; `fast` reads book frames without
+//! allocating, `wire` reads every frame through serde; [`metadata`] reads tick and lot of symbols.
+//!
+//! Deliberately absent: sockets, subscriptions and orders; the v1 and the 2026 WebSocket.
+//! Start reading at [`GeminiDecoder`].
+
+mod fast;
+pub mod metadata;
+pub mod reader;
+mod wire;
+
+pub use metadata::metadata;
+pub use reader::GeminiDecoder;

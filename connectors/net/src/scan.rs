@@ -10,6 +10,7 @@ use core::cell::Cell;
 use engine_model::grid::Step;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 
+use crate::books::FRAME_LEVELS_MAX;
 use crate::decimal::read_quoted;
 
 /// Deepest nesting that [`Cursor::skip_value`] follows.
@@ -325,6 +326,67 @@ impl<'de> Deserialize<'de> for Counted {
             }
         }
         from.deserialize_seq(Counting)
+    }
+}
+
+/// The elements of an array, as long as there are not too many to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounded<T> {
+    /// At most [`FRAME_LEVELS_MAX`].
+    pub list: Vec<T>,
+    /// Whether more came than are kept.
+    pub over: bool,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Bounded<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Collecting<T>(core::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Collecting<T> {
+            type Value = Bounded<T>;
+            fn expecting(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                out.write_str("an array")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Bounded<T>, A::Error> {
+                let mut list = Vec::new();
+                while list.len() < FRAME_LEVELS_MAX {
+                    let Some(element) = array.next_element()? else {
+                        return Ok(Bounded { list, over: false });
+                    };
+                    list.push(element);
+                }
+                let mut over = false;
+                while array.next_element::<IgnoredAny>()?.is_some() {
+                    over = true;
+                }
+                Ok(Bounded { list, over })
+            }
+        }
+        from.deserialize_seq(Collecting(core::marker::PhantomData))
+    }
+}
+
+/// An unsigned integer that some senders put in quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Integer(pub u64);
+
+impl<'de> Deserialize<'de> for Integer {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl Visitor<'_> for Either {
+            type Value = Integer;
+            fn expecting(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                out.write_str("an unsigned integer, quoted or not")
+            }
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Integer, E> {
+                Ok(Integer(value))
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Integer, E> {
+                let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+                let value = if digits { text.parse().ok() } else { None };
+                value.map(Integer).ok_or_else(|| E::custom("not an unsigned integer"))
+            }
+        }
+        from.deserialize_any(Either)
     }
 }
 
