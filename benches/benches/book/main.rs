@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Instant;
 
-use engine_core::market::book::Book;
+use engine_core::market::book::{Book, Level};
 use engine_model::Side;
 
 use streams::{Stream, Update};
@@ -122,40 +122,59 @@ fn print_ratio(stream: &Stream) {
         theirs.push(maps_ns as f64 / updates as f64);
         ratios.push(book_ns as f64 / maps_ns as f64);
     }
-    let (book_load_ns, maps_load_ns) = load_ns(stream, &mut book);
     println!(
-        "{}: {} levels, {} updates; book {:.1} ns, BTreeMap {:.1} ns, ratio {:.3}; \
-         snapshot {:.2} ms and {:.2} ms, ratio {:.3}; worst step {:?}",
+        "{}: {} levels, {} updates",
         stream.name,
         stream.snapshot.len(),
-        stream.updates.len(),
+        stream.updates.len() / 2
+    );
+    println!(
+        "  again and again: book {:.1} ns, BTreeMap {:.1} ns an update, ratio {:.3}",
         median(&mut ours),
         median(&mut theirs),
-        median(&mut ratios),
-        book_load_ns / 1e6,
-        maps_load_ns / 1e6,
-        book_load_ns / maps_load_ns,
-        book.worst_step(),
+        median(&mut ratios)
+    );
+    print_once(stream, &mut book);
+    println!("  worst step {:?}, {} bytes", book.worst_step(), book.memory_bytes());
+}
+
+/// A second snapshot, then the stream once: no pattern that a branch predictor could have learnt.
+fn print_once(stream: &Stream, book: &mut Book) {
+    let updates = &stream.updates[..stream.updates.len() / 2];
+    let mut maps = Maps::default();
+    let (mut load_ratios, mut pass_ratios) = (Vec::new(), Vec::new());
+    let (mut loads, mut passes) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let book_load_ns = ns(|| {
+            book.clear();
+            pass(book, &stream.snapshot)
+        });
+        let book_pass_ns = ns(|| pass(book, updates));
+        let maps_load_ns = ns(|| {
+            maps.bids.clear();
+            maps.asks.clear();
+            pass(&mut maps, &stream.snapshot)
+        });
+        let maps_pass_ns = ns(|| pass(&mut maps, updates));
+        loads.push(book_load_ns);
+        load_ratios.push(book_load_ns / maps_load_ns);
+        passes.push(book_pass_ns);
+        pass_ratios.push(book_pass_ns / maps_pass_ns);
+    }
+    println!(
+        "  a snapshot: {:.2} ms, ratio {:.3}; then the stream once: {:.1} ns an update, ratio {:.3}",
+        median(&mut loads) / 1e6,
+        median(&mut load_ratios),
+        median(&mut passes) / f64::from(u32::try_from(updates.len()).expect("thousands")),
+        median(&mut pass_ratios),
     );
 }
 
-/// Median nanoseconds of a second snapshot: clear and load again.
 #[expect(clippy::cast_precision_loss, reason = "figures for a reader")]
-fn load_ns(stream: &Stream, book: &mut Book) -> (f64, f64) {
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    let mut maps = Maps::default();
-    for _ in 0..9 {
-        let start = Instant::now();
-        book.clear();
-        black_box(pass(book, &stream.snapshot));
-        ours.push(start.elapsed().as_nanos() as f64);
-        let start = Instant::now();
-        maps.bids.clear();
-        maps.asks.clear();
-        black_box(pass(&mut maps, &stream.snapshot));
-        theirs.push(start.elapsed().as_nanos() as f64);
-    }
-    (median(&mut ours), median(&mut theirs))
+fn ns(work: impl FnOnce() -> u64) -> f64 {
+    let start = Instant::now();
+    black_box(work());
+    start.elapsed().as_nanos() as f64
 }
 
 fn median(values: &mut [f64]) -> f64 {
@@ -168,6 +187,18 @@ fn bench_stream<T: Target>(bencher: divan::Bencher<'_, '_>, stream: &Stream) {
     bencher
         .counter(divan::counter::ItemsCount::new(stream.updates.len()))
         .bench_local(|| pass(black_box(&mut target), black_box(&stream.updates)));
+}
+
+/// What a sizing reads of a book.
+#[divan::bench]
+fn top_20_of_both_sides(bencher: divan::Bencher<'_, '_>) {
+    let book = Book::load(&streams::deep().snapshot);
+    let mut top = [Level::default(); 20];
+    bencher.bench_local(|| {
+        let book = black_box(&book);
+        book.copy_top(Side::Bid, black_box(&mut top))
+            + book.copy_top(Side::Ask, black_box(&mut top))
+    });
 }
 
 #[divan::bench(types = [Book, Maps])]

@@ -1,8 +1,8 @@
 //! Levels outside the window: sorted blocks in an arena, and per side a sorted directory of blocks.
 //!
-//! Two levels of arrays instead of a tree of nodes: the directory of a full book has 5,350 entries,
-//! a search in it reads 13 of them and a search in a block 6, and everything that has to move moves
-//! in one piece. Neighbouring blocks that fit into three quarters of one are joined; so any two
+//! Two levels of arrays instead of a tree of nodes: everything that has to move moves in one piece,
+//! and a search is five rounds of comparisons that do not wait for each other, where a bisection
+//! would wait 16 times. Neighbouring blocks that fit into three quarters of one are joined; so any two
 //! neighbours hold more than that together, which bounds the arena.
 
 use alloc::boxed::Box;
@@ -22,6 +22,17 @@ const JOIN_LEVELS: usize = 48;
 /// at most `2n / 49 + 1` blocks; one more exists between a split and the joins that follow it.
 pub(super) const BLOCKS_MAX: usize = 2 * LEVELS_MAX / (JOIN_LEVELS + 1) + 4;
 
+/// Keys compared in one round of a search.
+const RUN: usize = 8;
+
+/// Places of a directory: whole strides of `RUN * RUN`, so that rounds need no end.
+const FIRSTS_MAX: usize = BLOCKS_MAX.next_multiple_of(RUN * RUN);
+
+/// Stands behind the last key of a block or directory: above every key.
+const NONE: u64 = u64::MAX >> 1;
+
+const _: () = assert!(NONE > super::MIRROR, "differences of keys have a sign");
+const _: () = assert!(BLOCK_LEVELS == RUN * RUN, "two rounds find a place in a block");
 const _: () = assert!(JOIN_LEVELS < BLOCK_LEVELS);
 const _: () = assert!(BLOCKS_MAX < u16::MAX as usize, "block ids have 16 bits");
 
@@ -30,8 +41,9 @@ type Half = [u64; BLOCK_LEVELS];
 /// The blocks of both sides.
 #[derive(Clone, Debug)]
 pub(super) struct Arena {
+    /// [`NONE`] behind the last level.
     keys: Box<[Half]>,
-    /// Unit: lots.
+    /// Unit: lots. Meaningful where there is a key.
     sizes: Box<[Half]>,
     /// Ids that were used and given back.
     free: Vec<u16>,
@@ -97,8 +109,9 @@ pub(super) struct Place {
 /// The far levels of one side, by ascending key.
 #[derive(Clone, Debug)]
 pub(super) struct Far {
-    /// First key of each block; apart from `entries`, because the search reads these alone.
-    firsts: Vec<u64>,
+    /// First key of each block, then [`NONE`]; apart from `entries`, because the search reads these
+    /// alone. Shape: [`FIRSTS_MAX`].
+    firsts: Box<[u64]>,
     entries: Vec<Entry>,
     /// Array entries moved since [`Far::begin_event`].
     shifted: u32,
@@ -107,7 +120,7 @@ pub(super) struct Far {
 impl Far {
     pub(super) fn new() -> Self {
         Self {
-            firsts: Vec::with_capacity(BLOCKS_MAX),
+            firsts: vec![NONE; FIRSTS_MAX].into_boxed_slice(),
             entries: Vec::with_capacity(BLOCKS_MAX),
             shifted: 0,
         }
@@ -115,13 +128,13 @@ impl Far {
 
     /// Forgets every level; the arena takes the blocks back on its own.
     pub(super) fn clear(&mut self) {
-        self.firsts.clear();
+        self.firsts[..self.entries.len()].fill(NONE);
         self.entries.clear();
     }
 
     /// Heap memory. Unit: bytes.
     pub(super) const fn memory_bytes() -> usize {
-        BLOCKS_MAX * (size_of::<u64>() + size_of::<Entry>())
+        FIRSTS_MAX * size_of::<u64>() + BLOCKS_MAX * size_of::<Entry>()
     }
 
     /// Starts counting anew.
@@ -136,7 +149,7 @@ impl Far {
 
     /// Sets the size at `key` and says whether a level was there before. `size_lots` is not zero.
     pub(super) fn put(&mut self, arena: &mut Arena, key: u64, size_lots: u64) -> bool {
-        if self.firsts.is_empty() {
+        if self.entries.is_empty() {
             self.add_block(arena, 0, key, size_lots);
             return false;
         }
@@ -173,12 +186,12 @@ impl Far {
 
     /// Whether a level rests at `key`.
     pub(super) fn holds(&self, arena: &Arena, key: u64) -> bool {
-        !self.firsts.is_empty() && self.search(arena, key).1
+        !self.entries.is_empty() && self.search(arena, key).1
     }
 
     /// Removes the level at `key`; its size, if there was one.
     pub(super) fn remove(&mut self, arena: &mut Arena, key: u64) -> Option<u64> {
-        if self.firsts.is_empty() {
+        if self.entries.is_empty() {
             return None;
         }
         let (Place { block, at }, found) = self.search(arena, key);
@@ -190,9 +203,10 @@ impl Far {
         let size_lots = arena.sizes[id][at];
         arena.keys[id].copy_within(at + 1..count, at);
         arena.sizes[id].copy_within(at + 1..count, at);
+        arena.keys[id][count - 1] = NONE;
         self.note_shifted(count - 1 - at);
         self.entries[block].count -= 1;
-        self.firsts[block] = arena.keys[id][0];
+        self.note_first(arena, block);
         if count == 1 {
             self.drop_block(arena, block);
         } else {
@@ -231,7 +245,7 @@ impl Far {
 
     /// The lowest key at or above `key`.
     pub(super) fn at_or_above(&self, arena: &Arena, key: u64) -> Option<u64> {
-        if self.firsts.is_empty() {
+        if self.entries.is_empty() {
             return None;
         }
         let (Place { block, at }, _) = self.search(arena, key);
@@ -239,12 +253,12 @@ impl Far {
         if at < usize::from(count) {
             return Some(arena.keys[usize::from(id)][at]);
         }
-        self.firsts.get(block + 1).copied()
+        self.firsts.get(block + 1).copied().filter(|key| *key != NONE)
     }
 
     /// The highest key below `key`.
     pub(super) fn below(&self, arena: &Arena, key: u64) -> Option<u64> {
-        if self.firsts.is_empty() {
+        if self.entries.is_empty() {
             return None;
         }
         let (place, _) = self.search(arena, key);
@@ -252,12 +266,43 @@ impl Far {
     }
 
     /// Where `key` is, or where it would go: at the end of its block rather than before the next.
+    /// There is at least one block.
     fn search(&self, arena: &Arena, key: u64) -> (Place, bool) {
-        let block = self.firsts.partition_point(|first| *first <= key).saturating_sub(1);
+        const STRIDE: usize = RUN * RUN;
+        // The block is the last that does not begin above the key, or the first of all.
+        let above = key + 1;
+        let strides = self.entries.len().div_ceil(STRIDE);
+        let heads = (1..strides).map(|stride| is_below(self.firsts[stride * STRIDE], above));
+        let stride = heads.sum::<usize>() * STRIDE;
+        let firsts: &Half = part(&self.firsts, stride);
+        let block = (stride + place_in(firsts, above)).saturating_sub(1);
         let Entry { id, count } = self.entries[block];
-        let keys = &arena.keys[usize::from(id)][..usize::from(count)];
-        let at = keys.partition_point(|here| *here < key);
+        let keys = &arena.keys[usize::from(id)];
+        let at = place_in(keys, key);
+        assert!(at <= usize::from(count), "Invariant: no key is above the padding");
         (Place { block, at }, keys.get(at) == Some(&key))
+    }
+
+    /// Keeps the directory's first key of a block in step with the block.
+    fn note_first(&mut self, arena: &Arena, block: usize) {
+        self.firsts[block] = arena.keys[usize::from(self.entries[block].id)][0];
+    }
+
+    fn insert_entry(&mut self, block: usize, first: u64, entry: Entry) {
+        let count = self.entries.len();
+        assert!(count < BLOCKS_MAX, "Invariant: a directory is as large as the arena");
+        self.firsts.copy_within(block..count, block + 1);
+        self.firsts[block] = first;
+        self.entries.insert(block, entry);
+        self.note_shifted(count - block);
+    }
+
+    fn remove_entry(&mut self, block: usize) {
+        let count = self.entries.len();
+        self.firsts.copy_within(block + 1..count, block);
+        self.firsts[count - 1] = NONE;
+        self.entries.remove(block);
+        self.note_shifted(count - 1 - block);
     }
 
     /// Inserts into a block that has room.
@@ -272,33 +317,35 @@ impl Far {
         arena.keys[id][at] = key;
         arena.sizes[id][at] = size_lots;
         self.entries[block].count += 1;
-        self.firsts[block] = arena.keys[id][0];
+        self.note_first(arena, block);
     }
 
     /// Adds a block of one level at `block` of the directory.
     fn add_block(&mut self, arena: &mut Arena, block: usize, key: u64, size_lots: u64) {
         let id = arena.take();
-        arena.keys[usize::from(id)][0] = key;
+        let keys = &mut arena.keys[usize::from(id)];
+        keys.fill(NONE);
+        keys[0] = key;
         arena.sizes[usize::from(id)][0] = size_lots;
-        self.note_shifted(self.entries.len() - block);
-        self.firsts.insert(block, key);
-        self.entries.insert(block, Entry { id, count: 1 });
+        self.insert_entry(block, key, Entry { id, count: 1 });
     }
 
     /// Moves the upper half of a full block into a new one behind it.
     fn split(&mut self, arena: &mut Arena, block: usize) {
-        const HALF: usize = BLOCK_LEVELS / 2;
+        const HALF_COUNT: u16 = 32;
+        const HALF: usize = HALF_COUNT as usize;
+        const { assert!(2 * HALF == BLOCK_LEVELS) };
         let from = usize::from(self.entries[block].id);
         let new_id = arena.take();
         let to = usize::from(new_id);
         let (keys, sizes) = (arena.keys[from], arena.sizes[from]);
         arena.keys[to][..HALF].copy_from_slice(&keys[HALF..]);
+        arena.keys[to][HALF..].fill(NONE);
+        arena.keys[from][HALF..].fill(NONE);
         arena.sizes[to][..HALF].copy_from_slice(&sizes[HALF..]);
-        self.note_shifted(HALF + self.entries.len() - block);
-        let count = u16::try_from(HALF).unwrap_or(u16::MAX);
-        self.entries[block].count = count;
-        self.firsts.insert(block + 1, keys[HALF]);
-        self.entries.insert(block + 1, Entry { id: new_id, count });
+        self.note_shifted(HALF);
+        self.entries[block].count = HALF_COUNT;
+        self.insert_entry(block + 1, keys[HALF], Entry { id: new_id, count: HALF_COUNT });
     }
 
     /// Joins `block` with either neighbour where both fit into [`JOIN_LEVELS`].
@@ -329,9 +376,7 @@ impl Far {
 
     fn drop_block(&mut self, arena: &mut Arena, block: usize) {
         arena.give_back(self.entries[block].id);
-        self.note_shifted(self.entries.len() - 1 - block);
-        self.firsts.remove(block);
-        self.entries.remove(block);
+        self.remove_entry(block);
     }
 
     fn note_shifted(&mut self, entries: usize) {
@@ -341,10 +386,11 @@ impl Far {
     /// Checks everything the module promises about its own shape.
     #[cfg(test)]
     pub(super) fn assert_sound(&self, arena: &Arena) {
-        assert_eq!(self.firsts.len(), self.entries.len());
+        assert!(self.firsts[self.entries.len()..].iter().all(|first| *first == NONE));
         let mut last = None;
         for (block, entry) in self.entries.iter().enumerate() {
-            let keys = &arena.keys[usize::from(entry.id)][..usize::from(entry.count)];
+            let (keys, rest) = arena.keys[usize::from(entry.id)].split_at(usize::from(entry.count));
+            assert!(rest.iter().all(|key| *key == NONE), "padding of block {block}");
             assert_eq!(keys.first(), Some(&self.firsts[block]), "first key of block {block}");
             for key in keys {
                 assert!(last < Some(*key), "ascending");
@@ -355,6 +401,26 @@ impl Far {
             assert!(usize::from(pair[0].count + pair[1].count) > JOIN_LEVELS, "{pair:?}");
         }
     }
+}
+
+/// 1 when `here` is below `key`, else 0: the sign of the difference.
+#[inline]
+const fn is_below(here: u64, key: u64) -> usize {
+    (here.wrapping_sub(key) >> (u64::BITS - 1)) as usize
+}
+
+/// How many of the keys, ascending and padded, are below `key`: first which run, then where in it.
+#[inline]
+fn place_in(keys: &Half, key: u64) -> usize {
+    let run = (1..RUN).map(|run| is_below(keys[run * RUN], key)).sum::<usize>() * RUN;
+    let run_keys: &[u64; RUN] = part(keys, run);
+    run + run_keys.iter().map(|here| is_below(*here, key)).sum::<usize>()
+}
+
+/// `N` entries from `start` on, as an array, which has no length to check.
+#[inline]
+fn part<const N: usize>(entries: &[u64], start: usize) -> &[u64; N] {
+    entries[start..].first_chunk().expect("Invariant: arrays end with whole runs")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The order book of one market: price levels of two sides, exact, in memory taken once.
 //!
-//! Prices near the touch live in a window with one place a tick ([`window`](self)), all others in
-//! sorted blocks; which of the two holds a level cannot be seen from outside. The best price of
+//! Prices near the touch live in a window with one place a tick (`window`), all others in sorted
+//! blocks (`far`); which of the two holds a level (`ladder`) cannot be seen from outside. The best price of
 //! either side is a load. No operation allocates after [`Book::new`], and each has a bound that
 //! does not depend on the price: [`Book::worst_step`] tells the most that one event has cost.
 //!
@@ -190,10 +190,7 @@ impl Book {
             return Err(BookFault::OutOfRange);
         }
         let key = key_of(side, price_ticks);
-        if self.sides[0].count() + self.sides[1].count() >= LEVELS_MAX
-            && size_lots != 0
-            && !self.sides[side as usize].holds(&self.arena, key)
-        {
+        if self.is_full() && self.would_add(side, key, size_lots) {
             return Err(BookFault::TooLarge);
         }
         let Self { sides, arena, worst } = self;
@@ -253,6 +250,18 @@ impl Book {
     #[must_use]
     pub const fn memory_bytes(&self) -> usize {
         self.sides[0].memory_bytes() + self.sides[1].memory_bytes() + Arena::memory_bytes()
+    }
+
+    #[inline]
+    const fn is_full(&self) -> bool {
+        self.sides[0].count() + self.sides[1].count() >= LEVELS_MAX
+    }
+
+    /// Apart and cold, so that the usual update does not branch on what it is.
+    #[cold]
+    #[inline(never)]
+    fn would_add(&self, side: Side, key: u64, size_lots: u64) -> bool {
+        size_lots != 0 && !self.sides[side as usize].holds(&self.arena, key)
     }
 
     /// Checks the structure against itself.

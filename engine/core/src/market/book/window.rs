@@ -82,31 +82,25 @@ impl Window {
 
     /// Sets the size at `key`, zero frees it, and says whether a level was there before.
     ///
-    /// Free of branches but for a word that becomes empty or stops being so: whether an update
-    /// inserts, replaces or deletes is not predictable in a real stream.
+    /// Nearly free of branches, because whether an update inserts, replaces or deletes, and whether
+    /// it empties a word, is not predictable in a real stream. That a group empties is rare.
     #[inline]
     pub(super) fn put(&mut self, key: u64, size_lots: u64) -> bool {
-        let at = self.slot(key);
-        let bit = at % WORD_BITS;
-        let word = &mut self.words[at / WORD_BITS];
-        let before = *word;
-        let after = before & !(1 << bit) | u64::from(size_lots != 0) << bit;
-        *word = after;
-        self.sizes[at] = size_lots;
-        if (before == 0) != (after == 0) {
-            self.summarise(at / WORD_BITS);
+        let slot = self.slot(key);
+        self.sizes[slot] = size_lots;
+        let (index, bit) = (slot / WORD_BITS, slot % WORD_BITS);
+        let before = self.words[index];
+        let word = with_bit(before, bit, size_lots != 0);
+        self.words[index] = word;
+        let (group_index, group_bit) = (index / WORD_BITS, index % WORD_BITS);
+        let group_before = self.groups[group_index];
+        let group = with_bit(group_before, group_bit, word != 0);
+        self.groups[group_index] = group;
+        if (group_before == 0) != (group == 0) {
+            let (top, bit) = (group_index / WORD_BITS, group_index % WORD_BITS);
+            self.tops[top] = with_bit(self.tops[top], bit, group != 0);
         }
         before >> bit & 1 != 0
-    }
-
-    /// Copies "is this word zero?" up the two summaries.
-    fn summarise(&mut self, word: usize) {
-        let (group, bit) = (word / WORD_BITS, word % WORD_BITS);
-        let occupied = u64::from(self.words[word] != 0);
-        self.groups[group] = self.groups[group] & !(1 << bit) | occupied << bit;
-        let (top, bit) = (group / WORD_BITS, group % WORD_BITS);
-        let occupied = u64::from(self.groups[group] != 0);
-        self.tops[top] = self.tops[top] & !(1 << bit) | occupied << bit;
     }
 
     /// The highest occupied key in `lo..key`, and how many words were read.
@@ -217,6 +211,12 @@ impl Window {
     fn lowest_of_word(&self, word: usize) -> usize {
         word * WORD_BITS + lowest(self.words[word])
     }
+}
+
+/// `word` with the bit at `bit` set or cleared.
+#[inline]
+const fn with_bit(word: u64, bit: usize, value: bool) -> u64 {
+    word & !(1 << bit) | (value as u64) << bit
 }
 
 /// The bits below `bit`, which is `0..64`.
