@@ -7,7 +7,6 @@
 
 use alloc::boxed::Box;
 use alloc::vec;
-use alloc::vec::Vec;
 
 use super::LEVELS_MAX;
 
@@ -45,8 +44,10 @@ pub(super) struct Arena {
     keys: Box<[Half]>,
     /// Unit: lots. Meaningful where there is a key.
     sizes: Box<[Half]>,
-    /// Ids that were used and given back.
-    free: Vec<u16>,
+    /// Ids that were used and given back: the first `free_count`. No vector here and below: boxed
+    /// slices cannot grow by mistake, and a clone has their full length.
+    free: Box<[u16]>,
+    free_count: usize,
     /// Ids from here on were never used since the last clear.
     fresh: u16,
 }
@@ -56,14 +57,15 @@ impl Arena {
         Self {
             keys: vec![[0; BLOCK_LEVELS]; BLOCKS_MAX].into_boxed_slice(),
             sizes: vec![[0; BLOCK_LEVELS]; BLOCKS_MAX].into_boxed_slice(),
-            free: Vec::with_capacity(BLOCKS_MAX),
+            free: vec![0; BLOCKS_MAX].into_boxed_slice(),
+            free_count: 0,
             fresh: 0,
         }
     }
 
     /// Takes every block back, whoever has it: the directories must be cleared too.
     pub(super) fn clear(&mut self) {
-        self.free.clear();
+        self.free_count = 0;
         self.fresh = 0;
     }
 
@@ -73,8 +75,9 @@ impl Arena {
     }
 
     fn take(&mut self) -> u16 {
-        if let Some(id) = self.free.pop() {
-            return id;
+        if let Some(last) = self.free_count.checked_sub(1) {
+            self.free_count = last;
+            return self.free[last];
         }
         let id = self.fresh;
         assert!(
@@ -86,13 +89,14 @@ impl Arena {
     }
 
     fn give_back(&mut self, id: u16) {
-        assert!(self.free.len() < BLOCKS_MAX, "Invariant: a block is given back once");
-        self.free.push(id);
+        assert!(self.free_count < BLOCKS_MAX, "Invariant: a block is given back once");
+        self.free[self.free_count] = id;
+        self.free_count += 1;
     }
 }
 
 /// What a directory knows of a block beside its first key.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     id: u16,
     /// Levels in the block, `1..=BLOCK_LEVELS`.
@@ -112,7 +116,10 @@ pub(super) struct Far {
     /// First key of each block, then [`NONE`]; apart from `entries`, because the search reads these
     /// alone. Shape: [`FIRSTS_MAX`].
     firsts: Box<[u64]>,
-    entries: Vec<Entry>,
+    /// One for each block. Shape: [`BLOCKS_MAX`], of which `count` are in use.
+    entries: Box<[Entry]>,
+    /// Blocks of this side.
+    count: usize,
     /// Array entries moved since [`Far::begin_event`].
     shifted: u32,
 }
@@ -121,15 +128,16 @@ impl Far {
     pub(super) fn new() -> Self {
         Self {
             firsts: vec![NONE; FIRSTS_MAX].into_boxed_slice(),
-            entries: Vec::with_capacity(BLOCKS_MAX),
+            entries: vec![Entry::default(); BLOCKS_MAX].into_boxed_slice(),
+            count: 0,
             shifted: 0,
         }
     }
 
     /// Forgets every level; the arena takes the blocks back on its own.
     pub(super) fn clear(&mut self) {
-        self.firsts[..self.entries.len()].fill(NONE);
-        self.entries.clear();
+        self.firsts[..self.count].fill(NONE);
+        self.count = 0;
     }
 
     /// Heap memory. Unit: bytes.
@@ -149,7 +157,7 @@ impl Far {
 
     /// Sets the size at `key` and says whether a level was there before. `size_lots` is not zero.
     pub(super) fn put(&mut self, arena: &mut Arena, key: u64, size_lots: u64) -> bool {
-        if self.entries.is_empty() {
+        if self.count == 0 {
             self.add_block(arena, 0, key, size_lots);
             return false;
         }
@@ -186,12 +194,12 @@ impl Far {
 
     /// Whether a level rests at `key`.
     pub(super) fn holds(&self, arena: &Arena, key: u64) -> bool {
-        !self.entries.is_empty() && self.search(arena, key).1
+        self.count != 0 && self.search(arena, key).1
     }
 
     /// Removes the level at `key`; its size, if there was one.
     pub(super) fn remove(&mut self, arena: &mut Arena, key: u64) -> Option<u64> {
-        if self.entries.is_empty() {
+        if self.count == 0 {
             return None;
         }
         let (Place { block, at }, found) = self.search(arena, key);
@@ -224,7 +232,7 @@ impl Far {
     /// Place of the highest level.
     #[inline]
     pub(super) fn last_place(&self) -> Option<Place> {
-        let block = self.entries.len().checked_sub(1)?;
+        let block = self.count.checked_sub(1)?;
         Some(Place { block, at: usize::from(self.entries[block].count) - 1 })
     }
 
@@ -245,7 +253,7 @@ impl Far {
 
     /// The lowest key at or above `key`.
     pub(super) fn at_or_above(&self, arena: &Arena, key: u64) -> Option<u64> {
-        if self.entries.is_empty() {
+        if self.count == 0 {
             return None;
         }
         let (Place { block, at }, _) = self.search(arena, key);
@@ -258,7 +266,7 @@ impl Far {
 
     /// The highest key below `key`.
     pub(super) fn below(&self, arena: &Arena, key: u64) -> Option<u64> {
-        if self.entries.is_empty() {
+        if self.count == 0 {
             return None;
         }
         let (place, _) = self.search(arena, key);
@@ -271,7 +279,7 @@ impl Far {
         const STRIDE: usize = RUN * RUN;
         // The block is the last that does not begin above the key, or the first of all.
         let above = key + 1;
-        let strides = self.entries.len().div_ceil(STRIDE);
+        let strides = self.count.div_ceil(STRIDE);
         let heads = (1..strides).map(|stride| is_below(self.firsts[stride * STRIDE], above));
         let stride = heads.sum::<usize>() * STRIDE;
         let firsts: &Half = part(&self.firsts, stride);
@@ -289,19 +297,22 @@ impl Far {
     }
 
     fn insert_entry(&mut self, block: usize, first: u64, entry: Entry) {
-        let count = self.entries.len();
+        let count = self.count;
         assert!(count < BLOCKS_MAX, "Invariant: a directory is as large as the arena");
         self.firsts.copy_within(block..count, block + 1);
         self.firsts[block] = first;
-        self.entries.insert(block, entry);
+        self.entries.copy_within(block..count, block + 1);
+        self.entries[block] = entry;
+        self.count += 1;
         self.note_shifted(count - block);
     }
 
     fn remove_entry(&mut self, block: usize) {
-        let count = self.entries.len();
+        let count = self.count;
         self.firsts.copy_within(block + 1..count, block);
         self.firsts[count - 1] = NONE;
-        self.entries.remove(block);
+        self.entries.copy_within(block + 1..count, block);
+        self.count -= 1;
         self.note_shifted(count - 1 - block);
     }
 
@@ -357,10 +368,10 @@ impl Far {
     }
 
     fn join_with_next(&mut self, arena: &mut Arena, block: usize) {
-        let (Some(lower), Some(upper)) = (self.entries.get(block), self.entries.get(block + 1))
-        else {
+        if block + 1 >= self.count {
             return;
-        };
+        }
+        let (lower, upper) = (self.entries[block], self.entries[block + 1]);
         let (kept, moved) = (usize::from(lower.count), usize::from(upper.count));
         if kept + moved > JOIN_LEVELS {
             return;
@@ -370,7 +381,7 @@ impl Far {
         arena.keys[to][kept..kept + moved].copy_from_slice(&keys[..moved]);
         arena.sizes[to][kept..kept + moved].copy_from_slice(&sizes[..moved]);
         self.note_shifted(moved);
-        self.entries[block].count += self.entries[block + 1].count;
+        self.entries[block].count += upper.count;
         self.drop_block(arena, block + 1);
     }
 
@@ -386,9 +397,9 @@ impl Far {
     /// Checks everything the module promises about its own shape.
     #[cfg(test)]
     pub(super) fn assert_sound(&self, arena: &Arena) {
-        assert!(self.firsts[self.entries.len()..].iter().all(|first| *first == NONE));
+        assert!(self.firsts[self.count..].iter().all(|first| *first == NONE));
         let mut last = None;
-        for (block, entry) in self.entries.iter().enumerate() {
+        for (block, entry) in self.entries[..self.count].iter().enumerate() {
             let (keys, rest) = arena.keys[usize::from(entry.id)].split_at(usize::from(entry.count));
             assert!(rest.iter().all(|key| *key == NONE), "padding of block {block}");
             assert_eq!(keys.first(), Some(&self.firsts[block]), "first key of block {block}");
@@ -397,7 +408,7 @@ impl Far {
                 last = Some(*key);
             }
         }
-        for pair in self.entries.windows(2) {
+        for pair in self.entries[..self.count].windows(2) {
             assert!(usize::from(pair[0].count + pair[1].count) > JOIN_LEVELS, "{pair:?}");
         }
     }

@@ -159,9 +159,8 @@ impl Book {
     /// Outside `6..=19`: less than one word, or more than [`MEMORY_BYTES_MAX`].
     #[must_use]
     pub fn with_window_log2(window_ticks_log2: u32) -> Self {
-        let side = Ladder::new(window_ticks_log2);
-        let book =
-            Self { sides: [side.clone(), side], arena: Arena::new(), worst: StepCost::default() };
+        let sides = [Ladder::new(window_ticks_log2), Ladder::new(window_ticks_log2)];
+        let book = Self { sides, arena: Arena::new(), worst: StepCost::default() };
         assert!(book.memory_bytes() <= MEMORY_BYTES_MAX, "window of 2^{window_ticks_log2} ticks");
         book
     }
