@@ -3,6 +3,10 @@
 
 pub use ruint::aliases::U256;
 
+mod long_division;
+
+use long_division::div_rem;
+
 /// Which way a division or a shift loses its remainder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rounding {
@@ -15,13 +19,13 @@ pub enum Rounding {
 /// The low 64 bits.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the low half is what is wanted")]
-const fn low(wide: u128) -> u64 {
+pub(crate) const fn low(wide: u128) -> u64 {
     wide as u64
 }
 
 /// The high 64 bits.
 #[inline]
-const fn high(wide: u128) -> u64 {
+pub(crate) const fn high(wide: u128) -> u64 {
     low(wide >> 64)
 }
 
@@ -97,15 +101,6 @@ pub fn div_floor(numerator: U256, denominator: U256) -> Option<U256> {
 #[must_use]
 pub fn div_ceil(numerator: U256, denominator: U256) -> Option<U256> {
     div(numerator, denominator, Rounding::Up)
-}
-
-/// Quotient and remainder; the denominator is not zero.
-#[inline]
-fn div_rem(numerator: U256, denominator: U256) -> (U256, U256) {
-    if let (Some(n), Some(d)) = (to_u128(numerator), to_u128(denominator)) {
-        return (from_u128(n / d), from_u128(n % d));
-    }
-    numerator.div_rem(denominator)
 }
 
 /// `⌊a · b / denominator⌋` without losing a bit in between; `None` for a zero denominator or a

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{TICKS_PER_ARRAY, TICKS_PER_ARRAY_I32};
+use super::{MAX_TICK, MIN_TICK, TICKS_PER_ARRAY, TICKS_PER_ARRAY_I32};
 
 /// One tick array: 88 neighbouring usable ticks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub enum SetError {
         /// That many.
         capacity: usize,
     },
-    /// Not a multiple of 88 · spacing.
+    /// Not a multiple of 88 · spacing, or beyond the global range of ticks.
     BadStart {
         /// The start given.
         start_tick_index: i32,
@@ -100,7 +100,7 @@ pub struct TickArraySet {
 }
 
 impl TickArraySet {
-    /// An empty set for `arrays` arrays (1,432 bytes each) of a pool with this spacing.
+    /// An empty set for `arrays` arrays (1,440 bytes each) of a pool with this spacing.
     ///
     /// # Panics
     /// For a spacing of zero.
@@ -160,7 +160,8 @@ impl TickArraySet {
     /// # Errors
     /// [`SetError::BadStart`], or [`SetError::Full`] for one array too many (nothing is evicted).
     pub fn begin(&mut self, start_tick_index: i32, existence: Existence) -> Result<(), SetError> {
-        if start_tick_index % self.span() != 0 {
+        let in_range = start_tick_index <= MAX_TICK && start_tick_index > MIN_TICK - self.span();
+        if !in_range || start_tick_index % self.span() != 0 {
             return Err(SetError::BadStart { start_tick_index });
         }
         match self.find(start_tick_index) {
@@ -189,12 +190,12 @@ impl TickArraySet {
     /// begun as present.
     pub fn set_tick(&mut self, tick_index: i32, liquidity_net: i128) -> Result<(), SetError> {
         let bad = SetError::BadTick { tick_index };
-        let span = self.span();
-        let start = tick_index.div_euclid(span) * span;
         let spacing = i32::from(self.tick_spacing);
-        if tick_index % spacing != 0 {
+        if !(MIN_TICK..=MAX_TICK).contains(&tick_index) || tick_index % spacing != 0 {
             return Err(bad);
         }
+        let span = self.span();
+        let start = tick_index.div_euclid(span) * span;
         let Ok(at) = self.find(start) else { return Err(bad) };
         let entry = &self.entries[at];
         if entry.existence == Existence::Absent {
@@ -217,6 +218,8 @@ impl TickArraySet {
         if let Ok(at) = self.find(array.start_tick_index) {
             let storage = self.entries[at].storage;
             self.storage[storage].clone_from(array);
+            // Bits beyond the slots mean nothing.
+            self.storage[storage].bitmap &= (1 << TICKS_PER_ARRAY) - 1;
         }
         Ok(())
     }

@@ -45,6 +45,8 @@ pub const ARRAYS_PER_SWAP: usize = 3;
 /// Inner steps allowed unless told otherwise. On chain the largest recorded success needed 78; 106
 /// and more ran into later failures or the compute limit.
 pub const INNER_STEPS_DEFAULT: u32 = 100;
+/// Most steps that a path may be made for: 800 kB of segments.
+pub const INNER_STEPS_MAX: u32 = 10_000;
 /// Spacings from here on mark a full-range-only ("splash") pool.
 pub const SPLASH_SPACING_MIN: u16 = 32_768;
 

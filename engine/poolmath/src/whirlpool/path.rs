@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use super::step::{Fixed, Leg, Step};
 use super::walk::{Walk, gate};
-use super::{Amount, Direction, Oracle, Pool, SwapError, TickArraySet};
+use super::{Amount, Direction, INNER_STEPS_MAX, Oracle, Pool, SwapError, TickArraySet};
 
 /// What a quote says. Unit: raw token units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct Segment {
     /// Fee so far. Unit: raw units of the input token.
     pub fee_end: u64,
 }
+
+const _: () = assert!(size_of::<Segment>() == 80);
 
 /// Why a path goes no further than its last segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,9 +85,13 @@ struct Tail {
 
 impl Path {
     /// A path that answers [`SwapError::InvalidState`] until it is rebuilt. Takes at most
-    /// `inner_steps_max` steps (96 bytes each); needing more is [`SwapError::TooManySteps`].
+    /// `inner_steps_max` steps (80 bytes each); needing more is [`SwapError::TooManySteps`].
+    ///
+    /// # Panics
+    /// Above [`INNER_STEPS_MAX`].
     #[must_use]
     pub fn with_capacity(inner_steps_max: u32) -> Self {
+        assert!(inner_steps_max <= INNER_STEPS_MAX, "{inner_steps_max} steps in one path");
         let capacity = usize::try_from(inner_steps_max).unwrap_or(usize::MAX);
         Self {
             direction: Direction::AToB,
@@ -101,6 +107,32 @@ impl Path {
     #[must_use]
     pub fn segments(&self) -> &[Segment] {
         &self.segments
+    }
+
+    /// The step behind the last segment that no amount completes, as far as amounts of 63 bits
+    /// reach into it: its sums are the largest that are offered, and its end price is where it aims,
+    /// not where those sums lead. None where the path ends otherwise.
+    #[must_use]
+    pub fn unbounded_segment(&self) -> Option<Segment> {
+        if self.refusal.is_some() || self.end != PathEnd::Unbounded {
+            return None;
+        }
+        let leg = self.tail.as_ref()?.leg;
+        // Half of the range: right below its end a rounded-up amount already leaves it.
+        let most = self
+            .quote(Amount::ExactIn(u64::MAX >> 1))
+            .or_else(|_| self.quote(Amount::ExactOut(u64::MAX >> 1)))
+            .ok()?;
+        Some(Segment {
+            sqrt_price_start: leg.sqrt_price,
+            sqrt_price_end: leg.target,
+            liquidity: leg.liquidity,
+            fee_rate_ppm: leg.fee_rate_ppm,
+            ticks_crossed: self.segments.last().map_or(0, |segment| segment.ticks_crossed),
+            amount_in_end: most.amount_in,
+            amount_out_end: most.amount_out,
+            fee_end: most.fee_amount,
+        })
     }
 
     /// Why it goes no further.
@@ -172,7 +204,7 @@ impl Path {
         } else {
             let leg = segment.leg(self.direction);
             let remaining = units - before.fixed(fixed);
-            let step = leg.step(remaining, fixed)?;
+            let step = leg.part(remaining, fixed)?;
             (before.plus(&step)?, step.sqrt_price == segment.sqrt_price_end)
         };
         match self.end {

@@ -17,7 +17,8 @@ pub struct Pool {
     pub liquidity: u128,
     /// Square-root price, Q64.64.
     pub sqrt_price: u128,
-    /// Current tick; not always the floor of the price, see [`Pool::array_start`]'s callers.
+    /// Current tick: the floor of the price, or one lower after a swap from A to B that stopped
+    /// exactly on an initialised tick.
     pub tick_current_index: i32,
     /// Fees per unit of liquidity in token A, Q64.64, wrapping.
     pub fee_growth_global_a: u128,
@@ -51,7 +52,7 @@ impl Pool {
     /// First tick of the array that holds `tick`: the multiple of the span at or below it.
     ///
     /// # Panics
-    /// For a spacing of zero, which no pool has.
+    /// For a spacing of zero, which no pool has, and for ticks at the ends of `i32`.
     #[inline]
     #[must_use]
     pub const fn array_start(&self, tick: i32) -> i32 {

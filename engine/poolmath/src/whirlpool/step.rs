@@ -3,7 +3,7 @@
 //! Inputs are rounded up, outputs down, always in the pool's favour. Source: reference page
 //! "On-chain venues", 3.3.
 
-use crate::wide::{Rounding, U256, div, from_u128, mul_u128, to_u64, to_u128};
+use crate::wide::{Rounding, U256, div, high, low, mul_u128, to_u64, to_u128};
 
 use super::{Amount, Direction, MAX_SQRT_PRICE, MIN_SQRT_PRICE, SwapError};
 
@@ -159,10 +159,12 @@ impl Leg {
 
     /// The fee on an input without fee, rounded up: `⌈amount · f / (10⁶ − f)⌉`.
     pub(super) fn fee_on(&self, amount_in: u64) -> u64 {
-        let rate = u128::from(self.fee_rate_ppm);
-        let net = u128::from(FEE_DENOMINATOR) - rate;
+        // Split at the denominator: no product leaves 64 bits, no wide division is needed.
+        let rate = u64::from(self.fee_rate_ppm);
+        let net = FEE_DENOMINATOR - rate;
+        let (whole, rest) = (amount_in / net, amount_in % net);
         // The rate is at most a tenth, so that the fee is at most a ninth of the amount.
-        u64::try_from((u128::from(amount_in) * rate).div_ceil(net)).unwrap_or(u64::MAX)
+        whole * rate + (rest * rate).div_ceil(net)
     }
 
     /// Takes a step with `remaining` left of the fixed side.
@@ -198,6 +200,56 @@ impl Leg {
             Fixed::Input | Fixed::Output => self.fee_on(amount_in),
         };
         Ok(Step { sqrt_price: next, amount_in, amount_out, fee })
+    }
+
+    /// The step of [`Leg::step`] where it is known that the amount does not complete it and that a
+    /// whole step's amounts exist. No amount of a part is then above that of the whole.
+    #[inline]
+    pub(super) fn part(&self, remaining: u64, fixed: Fixed) -> Result<Step, SwapError> {
+        match fixed {
+            Fixed::Input => {
+                let usable = net_of_fee(remaining, self.fee_rate_ppm);
+                let next = self.next_price(usable, fixed)?;
+                let amount_out = self.delta_out(next)?.units()?;
+                let amount_in = self.input_moved(next, usable)?;
+                // All that is left and buys nothing becomes fee.
+                let fee =
+                    remaining.checked_sub(amount_in).ok_or(SwapError::AmountRemainingOverflow)?;
+                Ok(Step { sqrt_price: next, amount_in, amount_out, fee })
+            }
+            Fixed::Output => {
+                let next = self.next_price(remaining, fixed)?;
+                let amount_in = self.delta_in(next)?.units()?;
+                // The price is rounded so that it gives at least what is wanted.
+                Ok(Step {
+                    sqrt_price: next,
+                    amount_in,
+                    amount_out: remaining,
+                    fee: self.fee_on(amount_in),
+                })
+            }
+        }
+    }
+
+    /// Input that moved the price to `next`, which [`Leg::next_price`] gave for `usable`.
+    #[inline]
+    fn input_moved(&self, next: u128, usable: u64) -> Result<u64, SwapError> {
+        if self.direction == Direction::AToB && self.moved_all(next, usable) {
+            return Ok(usable);
+        }
+        self.delta_in(next)?.units()
+    }
+
+    /// Whether `⌈L · 2⁶⁴ · (s − next) / (s · next)⌉` is `usable`, told without a division: it is
+    /// never above, and it is not below iff `L · 2⁶⁴ · (s − next) > (usable − 1) · s · next`.
+    #[inline]
+    fn moved_all(&self, next: u128, usable: u64) -> bool {
+        let Some(less) = usable.checked_sub(1) else { return false };
+        let moved = mul_u128(self.liquidity, self.sqrt_price - next);
+        let bar = mul_by_u64(mul_u128(self.sqrt_price, next), less);
+        // `moved` has an implicit zero limb below: the bar's lowest limb only makes it larger.
+        let above = [bar[1], bar[2], bar[3], bar[4]];
+        moved > U256::from_limbs(above)
     }
 
     /// A step all the way to the target; `None` where one of its amounts does not exist.
@@ -237,6 +289,21 @@ impl Leg {
     }
 }
 
+/// The full product, lowest limb first.
+#[inline]
+fn mul_by_u64(wide: U256, factor: u64) -> [u64; 5] {
+    let mut product = [0; 5];
+    let mut carry = 0_u128;
+    for (place, limb) in product.iter_mut().zip(wide.as_limbs()) {
+        // At most (2⁶⁴ − 1)² + 2⁶⁴ − 1: inside 128 bits.
+        let sum = u128::from(*limb) * u128::from(factor) + carry;
+        *place = low(sum);
+        carry = sum >> 64;
+    }
+    product[4] = low(carry);
+    product
+}
+
 /// `⌊remaining · (10⁶ − f) / 10⁶⌋`.
 pub(super) fn net_of_fee(remaining: u64, fee_rate_ppm: u32) -> u64 {
     // Split at the denominator: no product leaves 64 bits, no wide division is needed.
@@ -258,7 +325,7 @@ fn next_price_from_a(
         return Err(SwapError::MultiplicationOverflow);
     }
     let numerator = U256::from_limbs([0, limbs[0], limbs[1], limbs[2]]);
-    let reserve = from_u128(liquidity) << 64_usize;
+    let reserve = U256::from_limbs([0, low(liquidity), high(liquidity), 0]);
     let moved = mul_u128(u128::from(units), sqrt_price);
     let denominator = match fixed {
         // At most 2¹⁹² + 2¹⁶⁰.

@@ -119,11 +119,10 @@ pub fn tick_at_sqrt_price(sqrt_price: u128) -> i32 {
 /// octave.
 #[expect(
     clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
     reason = "the mantissa is normalised to 64 bits, and the logarithm stays within ±33 octaves"
 )]
 fn tick_estimate(sqrt_price: u128) -> i32 {
-    let bits = 127 - sqrt_price.leading_zeros();
+    let bits = sqrt_price.ilog2();
     let mut mantissa =
         if bits >= 63 { sqrt_price >> (bits - 63) } else { sqrt_price << (63 - bits) } as u64;
     let mut log = (i64::from(bits) - 64) << LOG_FRACTION_BITS;

@@ -34,13 +34,13 @@ impl RequiredArrays {
 #[must_use]
 pub fn required_arrays(pool: &Pool, direction: Direction) -> RequiredArrays {
     let span = pool.array_span();
-    let base = pool.array_start(pool.tick_current_index);
+    // One below the lowest is where a swap from A to B stops on the lower price bound.
+    let tick = pool.tick_current_index.clamp(MIN_TICK - 1, MAX_TICK);
+    let base = pool.array_start(tick);
     let (first, stride) = match direction {
         Direction::AToB => (base, -span),
         // In its array's last slot a rising price already looks at the next one.
-        Direction::BToA
-            if pool.tick_current_index + i32::from(pool.tick_spacing) >= base + span =>
-        {
+        Direction::BToA if tick + i32::from(pool.tick_spacing) >= base + span => {
             (base + span, span)
         }
         Direction::BToA => (base, span),
