@@ -388,9 +388,8 @@ impl<'de> Deserialize<'de> for Text<'de> {
 struct Element<'a> {
     #[serde(borrow, default)]
     pubkey: Option<Cow<'a, str>>,
-    /// Outer: the field is there. Inner: it is not null.
-    #[serde(borrow, default, deserialize_with = "present")]
-    account: Option<Option<RawAccount<'a>>>,
+    #[serde(borrow, default, deserialize_with = "stated")]
+    account: Stated<'a>,
     #[serde(borrow, default)]
     owner: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -415,26 +414,35 @@ struct RawAccount<'a> {
     space: Option<u64>,
 }
 
-/// Marks a field as present even where its value is null.
-fn present<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<RawAccount<'de>>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+/// The field `account` of an element.
+#[derive(Default)]
+enum Stated<'a> {
+    /// It is not there.
+    #[default]
+    Nothing,
+    /// It is null.
+    Nonexistent,
+    Account(RawAccount<'a>),
 }
 
-impl<'a> Element<'a> {
+fn stated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Stated<'de>, D::Error> {
+    let account = Option::deserialize(deserializer)?;
+    Ok(account.map_or(Stated::Nonexistent, Stated::Account))
+}
+
+impl Element<'_> {
     fn into_account(
         self,
         reader: &mut DataReader,
     ) -> Result<(Option<Pubkey>, Option<Account>), EntryProblem> {
         let pubkey = self.pubkey.as_deref().map(|text| address("pubkey", text)).transpose()?;
         let raw = match (self.account, self.owner, self.data) {
-            (Some(None), None, None) => {
+            (Stated::Nonexistent, None, None) => {
                 let no_key = || EntryProblem::Shape("`account` is null without a `pubkey`".into());
                 return Ok((Some(pubkey.ok_or_else(no_key)?), None));
             }
-            (Some(Some(raw)), None, None) => raw,
-            (None, Some(owner), Some(data)) => {
+            (Stated::Account(raw), None, None) => raw,
+            (Stated::Nothing, Some(owner), Some(data)) => {
                 RawAccount { owner, data, lamports: self.lamports, space: self.space }
             }
             _ => {

@@ -190,6 +190,21 @@ pub enum LayoutError {
     },
 }
 
+/// The pool that a tick array or an oracle says it belongs to. Nothing else of it is checked.
+#[must_use]
+pub fn pool_of(data: &[u8]) -> Option<Pubkey> {
+    let offset = match AccountKind::of(data)? {
+        AccountKind::FixedTickArray => tick_array::FIXED_POOL_AT,
+        AccountKind::DynamicTickArray => tick_array::DYNAMIC_POOL_AT,
+        AccountKind::Oracle => oracle::POOL_AT,
+        AccountKind::Pool
+        | AccountKind::FeeTier
+        | AccountKind::AdaptiveFeeTier
+        | AccountKind::Config => return None,
+    };
+    Some(Pubkey::new_from_array(*data.get(offset..)?.first_chunk::<32>()?))
+}
+
 /// `N` bytes at `offset`. The length was checked when the layout was chosen.
 pub(crate) fn bytes_at<const N: usize>(data: &[u8], offset: usize) -> [u8; N] {
     *data[offset..].first_chunk::<N>().expect("Invariant: the length of the layout was checked")

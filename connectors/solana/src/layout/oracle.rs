@@ -30,6 +30,9 @@ pub(super) fn read_constants(data: &[u8], offset: usize) -> Result<AdaptiveConst
     Ok(constants)
 }
 
+/// Where the oracle names its pool.
+pub(super) const POOL_AT: usize = 8;
+
 /// An oracle account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OracleAccount {
@@ -52,7 +55,7 @@ impl OracleAccount {
     pub fn parse(data: &[u8]) -> Result<Self, LayoutError> {
         check_head(data, AccountKind::Oracle, ORACLE_BYTES)?;
         Ok(Self {
-            pool: key_at(data, 8),
+            pool: key_at(data, POOL_AT),
             trade_enable_timestamp: u64_at(data, 40),
             constants: read_constants(data, 48)?,
             variables: AdaptiveVariables {

@@ -17,12 +17,16 @@ pub const DYNAMIC_ARRAY_BYTES_MAX: usize = 10_004;
 /// One tick of the fixed form: tag and content. Unit: bytes.
 const FIXED_TICK_BYTES: usize = 113;
 const FIXED_TICKS_AT: usize = 12;
-const FIXED_POOL_AT: usize = 9_956;
+pub(super) const FIXED_POOL_AT: usize = 9_956;
 /// Content of an initialised tick in the dynamic form, behind its tag. Unit: bytes.
 const DYNAMIC_TICK_BYTES: usize = 112;
-const DYNAMIC_POOL_AT: usize = 12;
+pub(super) const DYNAMIC_POOL_AT: usize = 12;
 const DYNAMIC_BITMAP_AT: usize = 44;
 const DYNAMIC_TICKS_AT: usize = 60;
+
+/// The same as a distance.
+const TICKS_PER_ARRAY_I32: i32 = 88;
+const _: () = assert!(TICKS_PER_ARRAY_I32 as usize == TICKS_PER_ARRAY);
 
 const _: () =
     assert!(FIXED_TICKS_AT + TICKS_PER_ARRAY * FIXED_TICK_BYTES + 32 == FIXED_ARRAY_BYTES);
@@ -45,7 +49,7 @@ pub struct TickRecord {
 /// Ticks that one array covers at this spacing.
 #[must_use]
 pub const fn array_ticks(tick_spacing: u16) -> i32 {
-    tick_spacing as i32 * TICKS_PER_ARRAY as i32
+    tick_spacing as i32 * TICKS_PER_ARRAY_I32
 }
 
 /// Whether an array may begin at this tick: a multiple of its length within the bounds, or the one

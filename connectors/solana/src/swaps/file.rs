@@ -126,12 +126,12 @@ pub(super) struct LiquidityChange {
 /// The state after an event as the file's maker computed it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Derived {
-    #[serde(default)]
-    pub(super) derived_sqrt_price: Option<Wide<u128>>,
-    #[serde(default)]
-    pub(super) derived_tick: Option<i32>,
-    #[serde(default)]
-    pub(super) derived_liquidity: Option<Wide<u128>>,
+    #[serde(default, rename = "derived_sqrt_price")]
+    pub(super) sqrt_price: Option<Wide<u128>>,
+    #[serde(default, rename = "derived_tick")]
+    pub(super) tick: Option<i32>,
+    #[serde(default, rename = "derived_liquidity")]
+    pub(super) liquidity: Option<Wide<u128>>,
 }
 
 /// Reads one line and checks every bound that the arithmetic relies on, except those that need the

@@ -9,7 +9,7 @@
 mod file;
 mod replay;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::Path;
 
 use serde::Serialize;
@@ -131,14 +131,14 @@ pub fn run(path: &Path, form: OutputForm) -> CommandOutcome {
 fn outcome(file: &str, report: &SwapsReport, form: OutputForm) -> CommandOutcome {
     let mut stderr = String::new();
     for mismatch in &report.named {
-        stderr += &format!("mismatch: {file}: {mismatch}\n");
+        let _ = writeln!(stderr, "mismatch: {file}: {mismatch}");
     }
     let unnamed = report.mismatches.saturating_sub(report.named.len() as u64);
     if unnamed > 0 {
-        stderr += &format!("mismatch: {file}: {unnamed} more\n");
+        let _ = writeln!(stderr, "mismatch: {file}: {unnamed} more");
     }
     if !report.final_state_equal {
-        stderr += &format!("mismatch: {file}: final state: {}\n", report.final_difference);
+        let _ = writeln!(stderr, "mismatch: {file}: final state: {}", report.final_difference);
     }
     if !report.agrees() {
         stderr += "hint: the first mismatch is the one to look at; the state is ours from there\n";

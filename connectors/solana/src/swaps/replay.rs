@@ -49,13 +49,18 @@ struct Replay {
 struct Differences(String);
 
 impl Differences {
-    fn compare<T: PartialEq + std::fmt::Display>(&mut self, field: &str, recorded: T, ours: T) {
+    fn compare<T: Copy + PartialEq + std::fmt::Display>(
+        &mut self,
+        field: &str,
+        recorded: T,
+        ours: T,
+    ) {
         if recorded != ours {
             self.add(&format!("{field} recorded {recorded}, ours {ours}"));
         }
     }
 
-    fn compare_if<T: PartialEq + std::fmt::Display>(
+    fn compare_if<T: Copy + PartialEq + std::fmt::Display>(
         &mut self,
         field: &str,
         recorded: Option<T>,
@@ -248,11 +253,10 @@ impl Replay {
     }
 
     fn compare_derived(&self, derived: &Derived, differences: &mut Differences) {
-        let Derived { derived_sqrt_price, derived_tick, derived_liquidity } = derived;
-        let price = derived_sqrt_price.map(|price| price.0);
+        let price = derived.sqrt_price.map(|price| price.0);
         differences.compare_if("sqrt_price", price, self.pool.sqrt_price);
-        differences.compare_if("tick", *derived_tick, self.pool.tick_current_index);
-        let liquidity = derived_liquidity.map(|liquidity| liquidity.0);
+        differences.compare_if("tick", derived.tick, self.pool.tick_current_index);
+        let liquidity = derived.liquidity.map(|liquidity| liquidity.0);
         differences.compare_if("liquidity", liquidity, self.pool.liquidity);
     }
 
