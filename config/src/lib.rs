@@ -176,7 +176,7 @@ fn read(root: &Table, problems: &mut Problems<'_>) -> Option<Config> {
         equivalences: assets.equivalences,
         assets: assets.rows.into_iter().map(|row| row.asset).collect::<Option<_>>()?,
         markets: markets.rows.into_iter().map(|row| row.market).collect::<Option<_>>()?,
-        rates,
+        rates: rates.rates,
         costs,
         caps,
         signal,

@@ -6,14 +6,14 @@ use crate::assets::{AssetKind, AssetTable, WRAPPED_SOL_MINT};
 use crate::costs::Costs;
 use crate::markets::{Market, MarketKind, MarketTable};
 use crate::problem::{At, Problems, fault};
-use crate::rates::Rate;
+use crate::rates::RateTable;
 
 /// Everything that the checks look at.
 #[derive(Debug)]
 pub(crate) struct Links<'c> {
     pub(crate) assets: &'c AssetTable,
     pub(crate) markets: &'c MarketTable,
-    pub(crate) rates: &'c [Rate],
+    pub(crate) rates: &'c RateTable,
     pub(crate) costs: &'c Costs,
     /// Where the price of SOL is named, if it is.
     pub(crate) sol_price_at: Option<At>,
@@ -30,7 +30,11 @@ impl Links<'_> {
     fn converts(&self, asset: AssetId, numeraire: AssetId) -> bool {
         let same = |a, b| self.assets.canonical(a) == self.assets.canonical(b);
         same(asset, numeraire)
-            || self.rates.iter().any(|it| same(it.from, asset) && same(it.to, numeraire))
+            || self
+                .rates
+                .declared
+                .iter()
+                .any(|(from, to)| same(*from, asset) && same(*to, numeraire))
     }
 
     /// The assets in which a market settles.

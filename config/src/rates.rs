@@ -27,13 +27,21 @@ pub struct Rate {
     pub max_age_ms: u64,
 }
 
+/// The rates, and which were declared, so that one with another fault is not called missing.
+#[derive(Debug, Default)]
+pub(crate) struct RateTable {
+    pub(crate) rates: Vec<Rate>,
+    pub(crate) declared: Vec<(AssetId, AssetId)>,
+}
+
 pub(crate) fn read(
     root: &Table,
     assets: &AssetTable,
     markets: &MarketTable,
     problems: &mut Problems<'_>,
-) -> Vec<Rate> {
-    let mut rates: Vec<Rate> = Vec::new();
+) -> RateTable {
+    let mut table_of_rates = RateTable::default();
+    let RateTable { rates, declared } = &mut table_of_rates;
     for (at, table) in root_list(root, "rates", RATES_MAX, problems) {
         let keys = &["from", "to", "market", "max_age_ms"];
         let section = Section::open("[[rates]]".to_owned(), at, table, keys, problems);
@@ -41,11 +49,13 @@ pub(crate) fn read(
         let to = assets.required(&section, "to", problems);
         let market = section.required("market", problems, |node| markets.reference(node));
         let max_age_ms = section.required("max_age_ms", problems, integer(1..=AGE_MS_MAX));
-        let (Some(from), Some(to), Some(market)) = (from, to, market) else { continue };
-        if rates.iter().any(|rate| rate.from == from && rate.to == to) {
+        let (Some(from), Some(to)) = (from, to) else { continue };
+        if declared.contains(&(from, to)) {
             let says = format!("two rates from {} to {}", assets.name(from), assets.name(to));
             problems.add(at, section.key("from"), fault(says, "keep the one that is to be used"));
         }
+        declared.push((from, to));
+        let Some(market) = market else { continue };
         if let Some(book) = markets.get(market) {
             if book.base != from || book.quote != to {
                 let says = format!(
@@ -68,5 +78,5 @@ pub(crate) fn read(
         // A missing age was reported; 1 only keeps the further checks going.
         rates.push(Rate { from, to, market, max_age_ms: max_age_ms.unwrap_or(1) });
     }
-    rates
+    table_of_rates
 }

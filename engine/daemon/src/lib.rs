@@ -1,1 +1,13 @@
-//! .
+//! The daemon behind `riptide`: command line, configuration file, recordings in, reports out.
+//!
+//! Layout: [`cli`] reads the command line and holds the table of exit codes, [`cli_output`] writes
+//! results and errors, [`check`] reads a configuration file, [`inspect_book`] rebuilds books from a
+//! recording.
+//!
+//! Deliberately absent: decisions. What a frame means is the connectors' business, what it is worth
+//! the core's. Start reading at [`cli::run`].
+
+pub mod check;
+pub mod cli;
+pub mod cli_output;
+pub mod inspect_book;

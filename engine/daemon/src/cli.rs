@@ -1,0 +1,246 @@
+//! The command line of `riptide`.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use connector_solana::outcome::{CommandOutcome, OutputForm};
+use connector_solana::quote::QuoteCommand;
+use engine_model::Venue;
+use engine_poolmath::whirlpool::{Amount, Direction};
+
+use crate::cli_output::{Exit, Failure, Form, note, write_failed, write_text};
+use crate::{check, inspect_book};
+
+/// Finds, sizes and prices arbitrage between order books and on-chain pools, exactly.
+#[derive(Debug, Parser)]
+#[command(name = "riptide", version, after_help = Exit::TABLE)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Look into a single recording or account file
+    #[command(subcommand)]
+    Inspect(Inspect),
+    /// Check a configuration as strictly as running does
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum Inspect {
+    /// Rebuild the books of a recording: CSV, one row after every book event
+    Book(BookArgs),
+    /// Run a recorded-swap file through the pool maths
+    Swaps(SwapsArgs),
+    /// Quote a swap from recorded accounts
+    Quote(QuoteArgs),
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// Configuration file (TOML)
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Override a key before the check, for instance `signal.min_edge_bps=4`; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct BookArgs {
+    /// Whose recording it is; by default as its header or addresses say
+    #[arg(long, value_enum, value_name = "VENUE")]
+    venue: Option<BookVenue>,
+    /// Recording, format v1 or v2, plain or zstd
+    #[arg(long, value_name = "FILE")]
+    capture: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum BookVenue {
+    Coinbase,
+    Gemini,
+    Bitstamp,
+}
+
+#[derive(Debug, Args)]
+struct SwapsArgs {
+    /// Recorded-swap file, plain or zstd
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("direction").required(true).args(["a_to_b", "b_to_a"]))]
+#[command(group = ArgGroup::new("amount").required(true).args(["exact_in", "exact_out"]))]
+struct QuoteArgs {
+    /// File of accounts, plain or zstd
+    #[arg(long, value_name = "FILE")]
+    accounts: PathBuf,
+    /// Address of the pool
+    #[arg(long, value_name = "ADDRESS")]
+    pool: String,
+    /// Token A in, token B out
+    #[arg(long)]
+    a_to_b: bool,
+    /// Token B in, token A out
+    #[arg(long)]
+    b_to_a: bool,
+    /// Exactly this much in, in base units
+    #[arg(long, value_name = "N")]
+    exact_in: Option<u64>,
+    /// Exactly this much out, in base units
+    #[arg(long, value_name = "N")]
+    exact_out: Option<u64>,
+    /// Time of the swap; adaptive-fee pools need it
+    #[arg(long, value_name = "UNIX_S")]
+    now: Option<u64>,
+    /// Epoch of the swap; mints with a transfer fee need it
+    #[arg(long, value_name = "N")]
+    epoch: Option<u64>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command line and says how the process ends.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let exit = match Cli::try_parse_from(args) {
+        Ok(cli) => return dispatch(cli.command),
+        Err(error) => refuse(&error),
+    };
+    exit.into()
+}
+
+fn dispatch(command: Command) -> ExitCode {
+    match command {
+        Command::Check(args) => check::run(&args.config, &args.sets, form(args.json)).into(),
+        Command::Inspect(Inspect::Book(args)) => {
+            let venue = args.venue.map(|venue| match venue {
+                BookVenue::Coinbase => Venue::Coinbase,
+                BookVenue::Gemini => Venue::Gemini,
+                BookVenue::Bitstamp => Venue::Bitstamp,
+            });
+            inspect_book::run(&args.capture, venue).into()
+        }
+        Command::Inspect(Inspect::Swaps(args)) => with_file(&args.file, form(args.json), |form| {
+            connector_solana::swaps::run(&args.file, form)
+        }),
+        Command::Inspect(Inspect::Quote(args)) => {
+            with_file(&args.accounts, form(args.json), |form| quote(&args, form))
+        }
+    }
+}
+
+fn quote(args: &QuoteArgs, form: OutputForm) -> CommandOutcome {
+    let direction = if args.a_to_b { Direction::AToB } else { Direction::BToA };
+    let amount = match (args.exact_in, args.exact_out) {
+        (Some(amount), _) => Amount::ExactIn(amount),
+        (None, Some(amount)) => Amount::ExactOut(amount),
+        (None, None) => unreachable!("Invariant: clap requires one of the group"),
+    };
+    let command = QuoteCommand {
+        accounts: &args.accounts,
+        pool: &args.pool,
+        direction,
+        amount,
+        now_s: args.now,
+        epoch: args.epoch,
+    };
+    connector_solana::quote::run(&command, form)
+}
+
+/// Runs a command of the chain connector on a file that is there.
+fn with_file(
+    path: &Path,
+    form: Form,
+    command: impl FnOnce(OutputForm) -> CommandOutcome,
+) -> ExitCode {
+    if let Err(error) = std::fs::File::open(path) {
+        return Failure::unreadable(path, &error).report(form).into();
+    }
+    let outcome = command(match form {
+        Form::Text => OutputForm::Text,
+        Form::Json => OutputForm::Json,
+    });
+    note(&outcome.stderr);
+    match write_text(&outcome.stdout) {
+        Ok(()) => ExitCode::from(outcome.exit_code),
+        Err(exit) => exit.into(),
+    }
+}
+
+const fn form(is_json: bool) -> Form {
+    if is_json { Form::Json } else { Form::Text }
+}
+
+/// Writes what clap says: help and version as asked, errors in two lines.
+fn refuse(error: &clap::Error) -> Exit {
+    let is_asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if is_asked_for {
+        return match error.print() {
+            Ok(()) => Exit::Ok,
+            Err(error) => write_failed(&error),
+        };
+    }
+    let text = error.render().to_string();
+    let (mut says, mut hint) = (Vec::new(), None);
+    for line in text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:")) {
+        match line.strip_prefix("tip: ") {
+            Some(tip) => hint = hint.or(Some(tip)),
+            None if !line.is_empty() => says.push(line),
+            None => {}
+        }
+    }
+    let says = says.join(" ");
+    let has_no_command = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
+    );
+    let (says, hint) = if has_no_command {
+        ("error: no command", "riptide --help lists the commands")
+    } else {
+        (says.as_str(), hint.unwrap_or("riptide --help, or COMMAND --help, shows the usage"))
+    };
+    note(&format!("{says}\nhint: {hint}\n"));
+    Exit::Usage
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_exit_code_is_in_the_table() {
+        for exit in [
+            Exit::Ok,
+            Exit::Finding,
+            Exit::Usage,
+            Exit::BadData,
+            Exit::MissingFile,
+            Exit::Write,
+            Exit::BadConfig,
+        ] {
+            let row = format!("\n  {:<3} ", exit as u8);
+            assert!(Exit::TABLE.contains(&row), "{exit:?} is not in the table");
+        }
+    }
+}
