@@ -54,11 +54,11 @@ fn one_changed_number_is_one_named_mismatch() {
         ("\"tick_spacing\":64", "\"tick_spacing\":32"),
         (
             "\"amount\":\"100000\",\"other_amount_threshold\":\"929842200\"",
-            "\"amount\":\"100001\",\"other_amount_threshold\":\"929842200\"",
+            "\"amount\":\"200000\",\"other_amount_threshold\":\"929842200\"",
         ),
     ] {
         let report = replay("f", text.replacen(from, to, 1).as_bytes()).expect("runs");
-        assert!(report.mismatches > 1 && !report.final_state_equal, "{to}");
+        assert!(report.mismatches > 1 && !report.final_state_equal, "{to}: {report:?}");
     }
     let end = text.replace("\"sqrt_price\":\"6513593371202579825\"", "\"sqrt_price\":\"1\"");
     let report = replay("f", end.as_bytes()).expect("runs");

@@ -207,11 +207,14 @@ impl Pools {
         let mut bodies = vec![Body::BookClear];
         events::push_pool(&account, &mut bodies);
         for (key, shown) in shown {
-            if let Some(shown) = shown
-                && AccountKind::of(shown.data) != Some(AccountKind::Pool)
-                && layout::pool_of(shown.data) == Some(*pubkey)
-            {
-                self.push_part(position, pubkey, key, *shown, &mut bodies)?;
+            let Some(shown) = shown else { continue };
+            match layout::pool_of(shown.data) {
+                Some(pool) if pool == *pubkey => {
+                    self.push_part(position, pubkey, key, *shown, &mut bodies)?;
+                }
+                // An array or oracle that does not even say whose it is, or no longer is one.
+                None if self.must_be_part(position, key, shown.data) => return Err(Refused::Bad),
+                Some(_) | None => {}
             }
         }
         self.push_absent(position, (pubkey, &account), shown, &mut bodies)?;
@@ -224,6 +227,21 @@ impl Pools {
         out.close(arrival.line);
         self.states[position].state = BookState::Live;
         Ok(())
+    }
+
+    /// Whether an account that names no pool should have named this one.
+    fn must_be_part(&self, position: usize, pubkey: &Pubkey, data: &[u8]) -> bool {
+        match self.role(pubkey) {
+            Some(Role { pool, part }) => pool == position && part != Part::Pool,
+            None => matches!(
+                AccountKind::of(data),
+                Some(
+                    AccountKind::FixedTickArray
+                        | AccountKind::DynamicTickArray
+                        | AccountKind::Oracle
+                )
+            ),
+        }
     }
 
     /// Appends an array or oracle of a pool whose fixed part is known.

@@ -1,5 +1,6 @@
 //! Where the recorded data lies, and synthetic accounts built from the documented layouts.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 use std::path::PathBuf;
 
