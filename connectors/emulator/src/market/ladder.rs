@@ -173,9 +173,9 @@ impl Ladder {
 
     /// Takes away the farthest near levels above the allowed number.
     fn trim(&mut self, side: Side, touch: u64, changed: &mut BTreeMap<(Side, u64), u64>) {
-        let near = self.near(side, touch);
+        let reach = near(side, touch);
         let surplus: Vec<u64> = self.sides[side as usize]
-            .range(touch..=touch + near)
+            .range(touch..=touch + reach)
             .map(|(key, _)| *key)
             .skip(self.rules.near_max)
             .collect();
@@ -192,9 +192,9 @@ impl Ladder {
         lots: u64,
         changed: &mut BTreeMap<(Side, u64), u64>,
     ) {
-        let near = self.near(side, touch);
+        let reach = near(side, touch);
         let others: Vec<u64> = self.sides[side as usize]
-            .range(touch + 1..=touch + near)
+            .range(touch + 1..=touch + reach)
             .map(|(key, _)| *key)
             .collect();
         for key in others {
@@ -210,7 +210,7 @@ impl Ladder {
         let side = if self.rng.chance(500) { Side::Bid } else { Side::Ask };
         let touch = self.touch(side, mid_micros);
         let rank = usize::try_from(self.rng.between(1, 25)).unwrap_or(1);
-        let near = touch..=touch + self.near(side, touch);
+        let near = touch..=touch + near(side, touch);
         let level = self.sides[side as usize].range(near.clone()).nth(rank).map(|(key, _)| *key);
         let is_sparse = self.sides[side as usize].range(near).count() < self.rules.near_max * 3 / 4;
         match (self.rng.below(3), level) {
@@ -225,11 +225,6 @@ impl Ladder {
                 self.put(side, touch + away, size, changed);
             }
         }
-    }
-
-    /// 2.5 % of the price at a key. Unit: ticks.
-    fn near(&self, side: Side, key: u64) -> u64 {
-        ticks(side, key) / 40
     }
 
     /// A size for a level: mostly some SOL, sometimes crumbs, sometimes a wall away from the touch.
@@ -262,6 +257,11 @@ impl Ladder {
         }
         changed.insert((side, key), size_lots);
     }
+}
+
+/// 2.5 % of the price at a key. Unit: ticks, rounded down.
+const fn near(side: Side, key: u64) -> u64 {
+    ticks(side, key) / 40
 }
 
 /// Price of a key, and key of a price: the same function.

@@ -193,8 +193,11 @@ impl PoolState {
     /// Turns the fee growth of the ticks between two current ticks inside out, as crossing does.
     fn flip(&mut self, before: i32, after: i32) {
         let (low, high) = (before.min(after), before.max(after));
+        if low == high {
+            return;
+        }
         let (global_a, global_b) = (self.pool.fee_growth_global_a, self.pool.fee_growth_global_b);
-        for (index, tick) in self.ticks.range_mut(low + 1..high + 1) {
+        for (index, tick) in self.ticks.range_mut(low + 1..=high) {
             tick.outside_a = global_a.wrapping_sub(tick.outside_a);
             tick.outside_b = global_b.wrapping_sub(tick.outside_b);
             self.touched.insert(index.div_euclid(SPAN) * SPAN);
@@ -313,7 +316,7 @@ mod tests {
         let state = PoolState::new(77_420_000, 0);
         assert_eq!(state.pool.tick_current_index, -25_587);
         assert_eq!(state.pool.liquidity, 87_100_270_923_313);
-        let price = (state.pool.sqrt_price >> 16).pow(2) * 1_000_000_000 >> 96;
+        let price = ((state.pool.sqrt_price >> 16).pow(2) * 1_000_000_000) >> 96;
         assert!((77_419_999..=77_420_000).contains(&price), "{price}");
     }
 

@@ -32,7 +32,7 @@ impl Shape {
             let mut words = line.split(' ');
             match words.next() {
                 Some("account") => {
-                    account = words.next().and_then(|word| STANDARD.decode(word).ok())
+                    account = words.next().and_then(|word| STANDARD.decode(word).ok());
                 }
                 Some("tick") => {
                     let mut number = || words.next().and_then(|word| word.parse::<i128>().ok());
