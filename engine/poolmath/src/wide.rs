@@ -6,6 +6,7 @@ pub use ruint::aliases::U256;
 mod long_division;
 
 use long_division::div_rem;
+pub(crate) use long_division::{fraction, fraction_wide, short_quotient};
 
 /// Which way a division or a shift loses its remainder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

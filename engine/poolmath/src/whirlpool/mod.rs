@@ -6,6 +6,7 @@
 mod adaptive;
 mod arrays;
 mod error;
+mod part;
 mod path;
 mod state;
 mod step;

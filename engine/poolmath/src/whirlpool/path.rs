@@ -109,7 +109,7 @@ impl Path {
         &self.segments
     }
 
-    /// The step behind the last segment that no amount completes, as far as amounts of 63 bits
+    /// The step behind the last segment that no amount completes, as far as `u64` amounts
     /// reach into it: its sums are the largest that are offered, and its end price is where it aims,
     /// not where those sums lead. None where the path ends otherwise.
     #[must_use]
@@ -118,11 +118,18 @@ impl Path {
             return None;
         }
         let leg = self.tail.as_ref()?.leg;
-        // Half of the range: right below its end a rounded-up amount already leaves it.
-        let most = self
-            .quote(Amount::ExactIn(u64::MAX >> 1))
-            .or_else(|_| self.quote(Amount::ExactOut(u64::MAX >> 1)))
-            .ok()?;
+        // Right below the end of the range a rounded-up output already leaves it.
+        let most = [
+            Amount::ExactIn(u64::MAX),
+            Amount::ExactOut(u64::MAX - (u64::MAX >> 20)),
+            Amount::ExactOut(u64::MAX >> 1),
+        ]
+        .into_iter()
+        .find_map(|amount| self.quote(amount).ok())?;
+        let before = self.before(self.segments.len());
+        if most.amount_out <= before.amount_out || most.amount_in <= before.amount_in {
+            return None;
+        }
         Some(Segment {
             sqrt_price_start: leg.sqrt_price,
             sqrt_price_end: leg.target,

@@ -3,7 +3,9 @@
 //! Inputs are rounded up, outputs down, always in the pool's favour. Source: reference page
 //! "On-chain venues", 3.3.
 
-use crate::wide::{Rounding, U256, div, high, low, mul_u128, to_u64, to_u128};
+use crate::wide::{
+    Rounding, U256, fraction, fraction_wide, high, low, mul_u128, short_quotient, to_u128,
+};
 
 use super::{Amount, Direction, MAX_SQRT_PRICE, MIN_SQRT_PRICE, SwapError};
 
@@ -36,6 +38,7 @@ impl Delta {
 /// # Errors
 /// [`SwapError::MultiplicationOverflow`] where `L · (hi − lo)` needs more than 192 bits,
 /// [`SwapError::TokenMaxExceeded`] above `u64`, [`SwapError::DivideByZero`] for a price of zero.
+#[inline]
 pub fn delta_a(
     sqrt_price_0: u128,
     sqrt_price_1: u128,
@@ -51,6 +54,7 @@ pub fn delta_a(
 /// # Errors
 /// [`SwapError::MultiplicationShiftRightOverflow`] where `L · (hi − lo)` needs more than 128 bits,
 /// [`SwapError::TokenMaxExceeded`] above `u64`.
+#[inline]
 pub fn delta_b(
     sqrt_price_0: u128,
     sqrt_price_1: u128,
@@ -60,22 +64,46 @@ pub fn delta_b(
     delta_b_wide(sqrt_price_0, sqrt_price_1, liquidity, rounding).units()
 }
 
+#[inline]
 fn delta_a_wide(
     p0: u128,
     p1: u128,
     liquidity: u128,
     rounding: Rounding,
 ) -> Result<Delta, SwapError> {
-    let product = mul_u128(liquidity, p0.abs_diff(p1));
+    let difference = p0.abs_diff(p1);
+    let denominator = mul_u128(p0, p1);
+    // Nearly always both fit, and the quotient is one digit.
+    if let (Some(product), Some(whole)) = (liquidity.checked_mul(difference), to_u128(denominator))
+        && product < whole
+    {
+        let (floor, inexact) = fraction(product, whole);
+        let up = u64::from(rounding == Rounding::Up && inexact);
+        return Ok(floor.checked_add(up).map_or(Delta::TooLarge, Delta::Units));
+    }
+    delta_a_long(mul_u128(liquidity, difference), denominator, rounding)
+}
+
+/// `product · 2⁶⁴ / denominator`, rounded as told.
+fn delta_a_long(product: U256, denominator: U256, rounding: Rounding) -> Result<Delta, SwapError> {
     let limbs = product.as_limbs();
     if limbs[3] != 0 {
         return Err(SwapError::MultiplicationOverflow);
     }
-    let numerator = U256::from_limbs([0, limbs[0], limbs[1], limbs[2]]);
-    let quotient = div(numerator, mul_u128(p0, p1), rounding).ok_or(SwapError::DivideByZero)?;
-    Ok(to_u64(quotient).map_or(Delta::TooLarge, Delta::Units))
+    if denominator.is_zero() {
+        return Err(SwapError::DivideByZero);
+    }
+    let digit = fraction_wide(product, denominator).map(|(q, inexact)| (u128::from(q), inexact));
+    let numerator = [0, limbs[0], limbs[1], limbs[2]];
+    let quotient = digit.or_else(|| short_quotient(numerator, *denominator.as_limbs()));
+    let Some((floor, inexact)) = quotient else { return Ok(Delta::TooLarge) };
+    let up = rounding == Rounding::Up && inexact;
+    // A quotient of 128 bits is above `u64` with or without one more.
+    let quotient = floor.saturating_add(u128::from(up));
+    Ok(u64::try_from(quotient).map_or(Delta::TooLarge, Delta::Units))
 }
 
+#[inline]
 fn delta_b_wide(p0: u128, p1: u128, liquidity: u128, rounding: Rounding) -> Delta {
     let Some(product) = liquidity.checked_mul(p0.abs_diff(p1)) else {
         return Delta::ShiftOverflow;
@@ -202,56 +230,6 @@ impl Leg {
         Ok(Step { sqrt_price: next, amount_in, amount_out, fee })
     }
 
-    /// The step of [`Leg::step`] where it is known that the amount does not complete it and that a
-    /// whole step's amounts exist. No amount of a part is then above that of the whole.
-    #[inline]
-    pub(super) fn part(&self, remaining: u64, fixed: Fixed) -> Result<Step, SwapError> {
-        match fixed {
-            Fixed::Input => {
-                let usable = net_of_fee(remaining, self.fee_rate_ppm);
-                let next = self.next_price(usable, fixed)?;
-                let amount_out = self.delta_out(next)?.units()?;
-                let amount_in = self.input_moved(next, usable)?;
-                // All that is left and buys nothing becomes fee.
-                let fee =
-                    remaining.checked_sub(amount_in).ok_or(SwapError::AmountRemainingOverflow)?;
-                Ok(Step { sqrt_price: next, amount_in, amount_out, fee })
-            }
-            Fixed::Output => {
-                let next = self.next_price(remaining, fixed)?;
-                let amount_in = self.delta_in(next)?.units()?;
-                // The price is rounded so that it gives at least what is wanted.
-                Ok(Step {
-                    sqrt_price: next,
-                    amount_in,
-                    amount_out: remaining,
-                    fee: self.fee_on(amount_in),
-                })
-            }
-        }
-    }
-
-    /// Input that moved the price to `next`, which [`Leg::next_price`] gave for `usable`.
-    #[inline]
-    fn input_moved(&self, next: u128, usable: u64) -> Result<u64, SwapError> {
-        if self.direction == Direction::AToB && self.moved_all(next, usable) {
-            return Ok(usable);
-        }
-        self.delta_in(next)?.units()
-    }
-
-    /// Whether `⌈L · 2⁶⁴ · (s − next) / (s · next)⌉` is `usable`, told without a division: it is
-    /// never above, and it is not below iff `L · 2⁶⁴ · (s − next) > (usable − 1) · s · next`.
-    #[inline]
-    fn moved_all(&self, next: u128, usable: u64) -> bool {
-        let Some(less) = usable.checked_sub(1) else { return false };
-        let moved = mul_u128(self.liquidity, self.sqrt_price - next);
-        let bar = mul_by_u64(mul_u128(self.sqrt_price, next), less);
-        // `moved` has an implicit zero limb below: the bar's lowest limb only makes it larger.
-        let above = [bar[1], bar[2], bar[3], bar[4]];
-        moved > U256::from_limbs(above)
-    }
-
     /// A step all the way to the target; `None` where one of its amounts does not exist.
     pub(super) fn whole(&self) -> Option<Step> {
         let amount_in = self.delta_in(self.target).ok()?.units().ok()?;
@@ -261,6 +239,7 @@ impl Leg {
     }
 
     /// Price after `units` of the fixed side, in the pool's favour.
+    #[inline]
     pub(super) fn next_price(&self, units: u64, fixed: Fixed) -> Result<u128, SwapError> {
         let (price, liquidity) = (self.sqrt_price, self.liquidity);
         let next = match (self.direction, fixed) {
@@ -289,22 +268,8 @@ impl Leg {
     }
 }
 
-/// The full product, lowest limb first.
-#[inline]
-fn mul_by_u64(wide: U256, factor: u64) -> [u64; 5] {
-    let mut product = [0; 5];
-    let mut carry = 0_u128;
-    for (place, limb) in product.iter_mut().zip(wide.as_limbs()) {
-        // At most (2⁶⁴ − 1)² + 2⁶⁴ − 1: inside 128 bits.
-        let sum = u128::from(*limb) * u128::from(factor) + carry;
-        *place = low(sum);
-        carry = sum >> 64;
-    }
-    product[4] = low(carry);
-    product
-}
-
 /// `⌊remaining · (10⁶ − f) / 10⁶⌋`.
+#[inline]
 pub(super) fn net_of_fee(remaining: u64, fee_rate_ppm: u32) -> u64 {
     // Split at the denominator: no product leaves 64 bits, no wide division is needed.
     let net = FEE_DENOMINATOR - u64::from(fee_rate_ppm);
@@ -313,7 +278,8 @@ pub(super) fn net_of_fee(remaining: u64, fee_rate_ppm: u32) -> u64 {
 }
 
 /// `⌈L · s · 2⁶⁴ / (L · 2⁶⁴ ± units · s)⌉`: plus for an input of A, minus for an output.
-fn next_price_from_a(
+#[inline]
+pub(super) fn next_price_from_a(
     sqrt_price: u128,
     liquidity: u128,
     units: u64,
@@ -324,15 +290,28 @@ fn next_price_from_a(
     if limbs[3] != 0 {
         return Err(SwapError::MultiplicationOverflow);
     }
-    let numerator = U256::from_limbs([0, limbs[0], limbs[1], limbs[2]]);
+    // Both are sums of at most 2¹⁹² and 2¹⁶⁰.
     let reserve = U256::from_limbs([0, low(liquidity), high(liquidity), 0]);
     let moved = mul_u128(u128::from(units), sqrt_price);
     let denominator = match fixed {
-        // At most 2¹⁹² + 2¹⁶⁰.
         Fixed::Input => reserve + moved,
         Fixed::Output if reserve <= moved => return Err(SwapError::DivideByZero),
         Fixed::Output => reserve - moved,
     };
-    let price = div(numerator, denominator, Rounding::Up).ok_or(SwapError::DivideByZero)?;
-    to_u128(price).ok_or(SwapError::SqrtPriceOutOfBounds)
+    if denominator.is_zero() {
+        return Err(SwapError::DivideByZero);
+    }
+    // Nearly always both fit: the whole part of the quotient is below 2³², mostly zero.
+    if let (Some(product), Some(whole)) = (to_u128(product), to_u128(denominator)) {
+        let (upper, rest) =
+            if product < whole { (0, product) } else { (product / whole, product % whole) };
+        let (lower, inexact) = fraction(rest, whole);
+        let price = u128::from(lower) + u128::from(inexact);
+        let upper = u64::try_from(upper).map_err(|_| SwapError::SqrtPriceOutOfBounds)?;
+        return (u128::from(upper) << 64).checked_add(price).ok_or(SwapError::SqrtPriceOutOfBounds);
+    }
+    let numerator = [0, limbs[0], limbs[1], limbs[2]];
+    let (floor, inexact) = short_quotient(numerator, *denominator.as_limbs())
+        .ok_or(SwapError::SqrtPriceOutOfBounds)?;
+    floor.checked_add(u128::from(inexact)).ok_or(SwapError::SqrtPriceOutOfBounds)
 }

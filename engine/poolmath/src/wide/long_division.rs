@@ -6,6 +6,45 @@
 
 use super::{U256, high, low};
 
+/// Quotient, and whether something remained; `None` for a quotient of more than 128 bits. The
+/// denominator is not zero. The way of the swap steps: no 256-bit value is built for the answer.
+#[inline]
+pub(crate) fn short_quotient(n: [u64; 4], d: [u64; 4]) -> Option<(u128, bool)> {
+    if d[3] | d[2] == 0 && d[1] != 0 {
+        let shift = d[1].leading_zeros();
+        let divisor = pair(d[1], d[0]) << shift;
+        let (upper, lower, rest) = digits_2(shifted(n, shift), divisor)?;
+        return Some((pair(upper, lower), rest != 0));
+    }
+    let (quotient, rest) = div_rem(U256::from_limbs(n), U256::from_limbs(d));
+    Some((super::to_u128(quotient)?, !rest.is_zero()))
+}
+
+/// `⌊part · 2⁶⁴ / whole⌋`, and whether something remained; the part is below the whole.
+#[inline]
+pub(crate) fn fraction(part: u128, whole: u128) -> (u64, bool) {
+    let shift = whole.leading_zeros();
+    // The part is the smaller one: no bit of it is pushed out.
+    let part = part << shift;
+    let (quotient, rest) = digit([0, low(part), high(part)], whole << shift);
+    (quotient, rest != 0)
+}
+
+/// The same for a whole of exactly three limbs; `None` for another, or a part not below it.
+#[inline]
+pub(crate) fn fraction_wide(part: U256, whole: U256) -> Option<(u64, bool)> {
+    let (n, d) = (part.as_limbs(), whole.as_limbs());
+    if d[3] != 0 || d[2] == 0 || part >= whole {
+        return None;
+    }
+    let shift = d[2].leading_zeros();
+    // The part is the smaller one: no bit of it is pushed out.
+    let [n0, n1, n2, ..] = shifted([n[0], n[1], n[2], 0], shift);
+    let [d0, d1, d2, ..] = shifted([d[0], d[1], d[2], 0], shift);
+    let (quotient, rest) = digit_3([0, n0, n1, n2], [d0, d1, d2]);
+    Some((quotient, rest != [0; 3]))
+}
+
 /// Quotient and remainder; the denominator is not zero.
 #[inline]
 pub(super) fn div_rem(numerator: U256, denominator: U256) -> (U256, U256) {
@@ -77,7 +116,14 @@ fn digit(n: [u64; 3], divisor: u128) -> (u64, u128) {
 fn div_rem_2(n: [u64; 4], d: [u64; 2]) -> Option<(U256, U256)> {
     let shift = d[1].leading_zeros();
     let divisor = pair(d[1], d[0]) << shift;
-    let n = shifted(n, shift);
+    let (upper, lower, rest) = digits_2(shifted(n, shift), divisor)?;
+    Some((U256::from_limbs([lower, upper, 0, 0]), super::from_u128(rest >> shift)))
+}
+
+/// Two digits, the upper first, and the remainder, of a numerator shifted like its divisor; `None`
+/// where the quotient has more than two.
+#[inline]
+fn digits_2(n: [u64; 5], divisor: u128) -> Option<(u64, u64, u128)> {
     if n[4] != 0 || pair(n[3], n[2]) >= divisor {
         return None;
     }
@@ -87,7 +133,7 @@ fn div_rem_2(n: [u64; 4], d: [u64; 2]) -> Option<(U256, U256)> {
         digit([n[1], n[2], n[3]], divisor)
     };
     let (lower, rest) = digit([n[0], low(rest), high(rest)], divisor);
-    Some((U256::from_limbs([lower, upper, 0, 0]), super::from_u128(rest >> shift)))
+    Some((upper, lower, rest))
 }
 
 /// By a divisor of three limbs, the top one not zero: the quotient has at most two.
@@ -167,7 +213,36 @@ mod tests {
 
         #[test]
         fn equals_the_general_division(n in number(), d in divisor()) {
-            prop_assert_eq!(div_rem(n, d), n.div_rem(d));
+            let (quotient, rest) = n.div_rem(d);
+            prop_assert_eq!(div_rem(n, d), (quotient, rest));
+            prop_assert_eq!(
+                short_quotient(*n.as_limbs(), *d.as_limbs()),
+                crate::wide::to_u128(quotient).map(|quotient| (quotient, !rest.is_zero()))
+            );
+        }
+
+        #[test]
+        fn fractions_equal_the_general_division(a in number(), b in number()) {
+            let [a, b] = [a, b].map(|n| crate::wide::from_u128(crate::wide::to_u128(n).unwrap_or(9)));
+            let (part, whole) = (a.min(b), a.max(b));
+            if part < whole {
+                let (quotient, rest) = (part << 64_usize).div_rem(whole);
+                let narrow = |n| crate::wide::to_u128(n).expect("128 bits");
+                let (found, inexact) = fraction(narrow(part), narrow(whole));
+                prop_assert_eq!((U256::from(found), inexact), (quotient, !rest.is_zero()));
+            }
+        }
+
+        #[test]
+        fn wide_fractions_equal_the_general_division(a in number(), b in number()) {
+            let [a, b] = [a, b].map(|n| n >> 64_usize);
+            let (part, whole) = (a.min(b), a.max(b));
+            if let Some(found) = fraction_wide(part, whole) {
+                let (quotient, rest) = (part << 64_usize).div_rem(whole);
+                prop_assert_eq!((U256::from(found.0), found.1), (quotient, !rest.is_zero()));
+            } else {
+                prop_assert!(part == whole || whole < U256::from(1) << 128_usize);
+            }
         }
 
         #[test]
