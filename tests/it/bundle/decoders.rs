@@ -4,8 +4,9 @@ use connector_bitstamp::BitstampDecoder;
 use connector_coinbase::CoinbaseDecoder;
 use connector_gemini::GeminiDecoder;
 use connector_net::capture::{Capture, Kind};
-use connector_net::{Decoder, Markets, Odd, OddCounts, Sink};
-use engine_model::{Body, Grid};
+use connector_net::{Decoder, Market, Markets, Odd, OddCounts, Sink};
+use connector_solana::decoder::SolanaDecoder;
+use engine_model::{Body, Grid, MarketId};
 
 use super::folder;
 
@@ -67,4 +68,18 @@ fn nothing_is_odd_in_the_derived_part() {
         assert!(seen[2] > 8_000, "{name}: {seen:?}");
         assert_eq!(counts.typed, 0, "{name}: every update takes the fast path");
     }
+}
+
+#[test]
+fn nothing_is_odd_on_the_derived_chain() {
+    let pool = Market {
+        symbol: "HJPjoWUrhoZzkNfRpHuieeFk9WcZWjwy6PBjZ81ngndJ".into(),
+        id: MarketId(0),
+        grid: Grid::DEFAULT,
+    };
+    let decoder = SolanaDecoder::new(Markets::closed(vec![pool]), Vec::new(), 800);
+    let (counts, seen) = decode("solana", decoder);
+    assert_eq!(counts.seen().collect::<Vec<_>>(), []);
+    assert_eq!(seen[..2], [1, 0], "one bootstrap, no doubt");
+    assert!(seen[2] > 1_000, "{seen:?}");
 }

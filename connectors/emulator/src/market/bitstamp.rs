@@ -142,3 +142,25 @@ fn row(pair: Pair, price_ticks: u64, size_lots: u64) -> String {
         padded(size_lots, pair.size_places)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_spelt_like_recorded_ones() {
+        let change = |price_ticks, size_lots| Change { side: Side::Bid, price_ticks, size_lots };
+        assert_eq!(
+            Bitstamp::diff(
+                Pair::SOL,
+                1_618_677_691_591_574,
+                &[change(30_968, 0), change(30_541, 1)]
+            ),
+            r#"{"data":{"timestamp":"1618677691","microtimestamp":"1618677691591574","bids":[["309.68","0.00000000"],["305.41","0.00000001"]],"asks":[]},"channel":"diff_order_book_solusd","event":"data"}"#
+        );
+        assert_eq!(
+            Bitstamp::subscribed("live_trades_solusd"),
+            r#"{"event":"bts:subscription_succeeded","channel":"live_trades_solusd","data":{}}"#
+        );
+    }
+}

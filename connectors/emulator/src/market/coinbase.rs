@@ -171,3 +171,30 @@ impl Coinbase {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frames of the recording of 2026-08-09 with this market's name in them.
+    #[test]
+    fn frames_are_spelt_like_recorded_ones() {
+        let mut wire = Coinbase { sequence: 16, ..Coinbase::new() };
+        let change = Change { side: Side::Ask, price_ticks: 6_508_371, size_lots: 6_000_000 };
+        assert_eq!(
+            wire.update(1_786_309_548_507_227_366, 1_786_309_548_278_410_000, &[change]),
+            r#"{"channel":"l2_data","timestamp":"2026-08-09T21:05:48.507227366Z","sequence_num":16,"events":[{"type":"update","product_id":"SOL-USD","updates":[{"side":"offer","event_time":"2026-08-09T21:05:48.27841Z","price_level":"65083.71","new_quantity":"0.06"}]}]}"#
+        );
+        wire.trade_id = 1_068_572_091;
+        let print =
+            Print { maker: Side::Ask, price_ticks: 6_508_367, size_lots: 1_034_361, left_lots: 0 };
+        assert_eq!(
+            wire.trades(false, 1_786_309_548_251_397_169, &[(1_786_309_548_167_634_000, print)]),
+            r#"{"channel":"market_trades","timestamp":"2026-08-09T21:05:48.251397169Z","sequence_num":17,"events":[{"type":"update","trades":[{"product_id":"SOL-USD","trade_id":"1068572091","price":"65083.67","size":"0.01034361","time":"2026-08-09T21:05:48.167634Z","side":"SELL"}]}]}"#
+        );
+        assert_eq!(
+            wire.subscribed("market_trades", 1_786_309_548_228_846_629),
+            r#"{"channel":"subscriptions","timestamp":"2026-08-09T21:05:48.228846629Z","sequence_num":18,"events":[{"subscriptions":{"market_trades":["SOL-USD"]}}]}"#
+        );
+    }
+}

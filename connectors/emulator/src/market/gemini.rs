@@ -121,3 +121,28 @@ fn changes(list: &[Change]) -> String {
         .collect();
     rows.join(",")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_spelt_like_recorded_ones() {
+        let change = Change { side: Side::Ask, price_ticks: 77_433, size_lots: 0 };
+        assert_eq!(
+            Gemini::update(&[change]),
+            r#"{"changes":[["sell","77.433","0.0"]],"symbol":"SOLUSD","type":"l2_updates"}"#
+        );
+        assert_eq!(
+            Gemini::heartbeat(1_786_313_195_331_000_000),
+            r#"{"timestamp":1786313195331,"type":"heartbeat"}"#
+        );
+        let print =
+            Print { maker: Side::Bid, price_ticks: 77_371, size_lots: 24_414, left_lots: 0 };
+        let mut wire = Gemini { event_id: 1_764_551_741_876_649, trade_id: 2_840_141_017_904_444 };
+        assert_eq!(
+            wire.trade(1_786_313_072_728_000_000, &print),
+            r#"{"event_id":1764551741876780,"price":"77.371","quantity":"0.024414","side":"sell","symbol":"SOLUSD","tid":2840141017904447,"timestamp":1786313072728,"type":"trade"}"#
+        );
+    }
+}

@@ -97,3 +97,36 @@ impl Market {
         self.world.outbox.take(now_us)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START_NS: u64 = 1_786_316_400_000_000_000;
+
+    #[test]
+    fn small_steps_and_one_large_step_give_the_same_frames() {
+        let end_ns = START_NS + 12_000_000_000;
+        let whole = Market::new(7, START_NS, Script::SHIPPED).advance(end_ns);
+        let mut market = Market::new(7, START_NS, Script::SHIPPED);
+        let mut pieces = Vec::new();
+        let mut now_ns = START_NS;
+        while now_ns < end_ns {
+            now_ns = (now_ns + 7_300_001).min(end_ns);
+            let frames = market.advance(now_ns);
+            assert!(frames.iter().all(|frame| frame.recv_ns <= now_ns));
+            pieces.extend(frames);
+        }
+        assert!(whole.len() > 1_000, "{}", whole.len());
+        assert_eq!(whole, pieces);
+        assert!(market.advance(START_NS).is_empty(), "time does not go back");
+    }
+
+    #[test]
+    fn a_seed_is_a_market_of_its_own() {
+        let end_ns = START_NS + 2_000_000_000;
+        let frames = |seed| Market::new(seed, START_NS, Script::QUIET).advance(end_ns);
+        assert_eq!(frames(1), frames(1));
+        assert_ne!(frames(1), frames(2));
+    }
+}
