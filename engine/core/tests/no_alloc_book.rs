@@ -107,6 +107,13 @@ fn nothing_is_allocated_after_the_book_is_made() {
 }
 
 #[test]
+fn a_clone_has_its_memory_too() {
+    let mut market = MarketBook::new().clone();
+    let mut draws = Draws(2);
+    assert_eq!(allocations(|| live_through(&mut market, &mut draws)), 0);
+}
+
+#[test]
 fn the_counter_counts() {
     assert!(allocations(|| drop(Book::new())) > 0);
 }

@@ -120,7 +120,8 @@ impl Ladder {
     /// The levels, best first.
     pub(super) fn levels<'a>(&'a self, arena: &'a Arena) -> Keys<'a> {
         let near = self.window.below(self.hi, self.lo).0;
-        Keys { ladder: self, arena, near, far: self.far.last_place() }
+        let far = self.far.last_place().map(|place| (place, self.far.level(arena, place)));
+        Keys { ladder: self, arena, near, far }
     }
 
     #[inline]
@@ -298,8 +299,8 @@ pub(super) struct Keys<'a> {
     arena: &'a Arena,
     /// The next key of the window.
     near: Option<u64>,
-    /// The next place of the far blocks.
-    far: Option<Place>,
+    /// The next place of the far blocks, with its key and size.
+    far: Option<(Place, (u64, u64))>,
 }
 
 impl Iterator for Keys<'_> {
@@ -307,14 +308,16 @@ impl Iterator for Keys<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<(u64, u64)> {
-        let far = self.far.map(|place| self.ladder.far.level(self.arena, place));
         if let Some(key) = self.near
-            && far.is_none_or(|(far_key, _)| far_key < key)
+            && self.far.is_none_or(|(_, (far_key, _))| far_key < key)
         {
-            self.near = self.ladder.window.below(key, self.ladder.lo).0;
-            return Some((key, self.ladder.window.size_lots(key)));
+            let Ladder { window, lo, .. } = self.ladder;
+            self.near = window.below(key, *lo).0;
+            return Some((key, window.size_lots(key)));
         }
-        self.far = self.far.and_then(|place| self.ladder.far.place_below(place));
-        far
+        let (place, level) = self.far?;
+        let far = &self.ladder.far;
+        self.far = far.place_below(place).map(|place| (place, far.level(self.arena, place)));
+        Some(level)
     }
 }

@@ -205,4 +205,7 @@ fn the_window_follows_a_market_that_runs_away() {
     );
     let near = book.sides[0].near_count(&book.arena);
     assert!(near > 400, "{near} levels in a window for 585");
+    // What an event costs is counted from that event on: 120,000 shifts happened in all.
+    let shifted = book.worst_step().entries_shifted;
+    assert!((1..4_000).contains(&shifted), "{shifted} entries shifted by one event");
 }
