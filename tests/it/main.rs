@@ -1,1 +1,11 @@
+//! Tests across crates.
+//!
+//! Larger recordings are found through `RIPTIDE_SHARED_DATA`; tests on them say so and pass where
+//! they are absent. Campaign sizes are environment variables, small by default.
+#![expect(clippy::print_stdout, reason = "skips and campaign sizes are told to who runs them")]
 
+mod books;
+mod bundle;
+mod decoders;
+mod poolmath;
+mod support;
