@@ -205,7 +205,37 @@ fn the_window_follows_a_market_that_runs_away() {
     );
     let near = book.sides[0].near_count(&book.arena);
     assert!(near > 400, "{near} levels in a window for 585");
-    // What an event costs is counted from that event on: 120,000 shifts happened in all.
-    let shifted = book.worst_step().entries_shifted;
-    assert!((1..4_000).contains(&shifted), "{shifted} entries shifted by one event");
+}
+
+#[test]
+fn jumps_are_followed_a_few_levels_an_event_and_each_event_is_counted_alone() {
+    let mut book = Book::with_window_log2(12);
+    for price in (10_001..=13_000).rev() {
+        book.set(Side::Bid, price, 1).expect("in range");
+    }
+    assert_eq!(book.sides[0].near_count(&book.arena), 3_000);
+    // Up: the old levels leave, while updates still meet them in the window.
+    book.set(Side::Bid, 1_000_000, 1).expect("in range");
+    let mut events = 1;
+    while book.sides[0].near_count(&book.arena) > 1 {
+        assert_eq!(book.set(Side::Bid, 13_000, 1 + events), Ok(Change::Replaced));
+        assert_eq!(book.best(Side::Bid), level(1_000_000, 1));
+        events += 1;
+    }
+    // The last step takes the new best in as well.
+    assert_eq!(events, 3_001_u64.div_ceil(16));
+    // Down: they come back.
+    book.set(Side::Bid, 1_000_000, 0).expect("in range");
+    let mut events = 1;
+    while book.sides[0].near_count(&book.arena) < 3_000 {
+        assert_eq!(book.set(Side::Bid, 13_000, 1 + events), Ok(Change::Replaced));
+        assert_eq!(book.best(Side::Bid), level(13_000, 1 + events));
+        events += 1;
+    }
+    assert_eq!(events, 3_000_u64.div_ceil(16));
+    book.assert_sound();
+    // Each of 16 levels shifts the one behind it, one in 32 splits a block: not the sum over all.
+    let StepCost { levels_moved, entries_shifted, .. } = book.worst_step();
+    assert_eq!(levels_moved, 16);
+    assert!((16..300).contains(&entries_shifted), "{entries_shifted} entries shifted");
 }
