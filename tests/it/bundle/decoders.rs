@@ -37,11 +37,25 @@ fn decode(name: &str, mut decoder: impl Decoder) -> (OddCounts, [u64; 3]) {
         sink.clear();
         decoder.decode(record.recv_ns, record.line, record.input(), &mut sink);
         for event in &sink.events {
-            match event.body {
-                Body::BookClear => seen[0] += 1,
-                Body::BookDoubt { .. } => seen[1] += 1,
-                _ => seen[2] += 1,
-            }
+            let kind = match event.body {
+                Body::BookClear => 0,
+                Body::BookDoubt { .. } => 1,
+                Body::Level { .. }
+                | Body::Trade { .. }
+                | Body::Ticker { .. }
+                | Body::Heartbeat { .. }
+                | Body::Status { .. }
+                | Body::PoolPrice { .. }
+                | Body::PoolMeta { .. }
+                | Body::TickArrayBegin { .. }
+                | Body::Tick { .. }
+                | Body::OracleConstants { .. }
+                | Body::OracleVariables { .. }
+                | Body::Slot { .. }
+                | Body::Param { .. }
+                | Body::Timer => 2,
+            };
+            seen[kind] += 1;
         }
     }
     (*decoder.counts(), seen)

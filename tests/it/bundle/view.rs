@@ -175,7 +175,7 @@ impl View {
         }
         // 48 bits of the root are plenty here: (root / 2^32)^2 / 2^64 × 10^3 USDC per SOL.
         let root = u128::from_le_bytes(bytes[65..81].try_into().expect("16 bytes")) >> 32;
-        let square = root * root * 1_000_000_000 >> 64;
+        let square = (root * root * 1_000_000_000) >> 64;
         let micros = i128::try_from(square).expect("a price");
         self.pool = Some(Decimal::from_i128_with_scale(micros, 6));
         Some(Place::Pool)
