@@ -16,6 +16,9 @@ pub struct CommandOutcome {
     pub stdout: String,
     /// For standard error, ending in a line feed unless empty.
     pub stderr: String,
-    /// 0: as asked; 1: no answer, or an answer that says no.
+    /// 0: as asked; 1: an answer that says no; 65: a bad file ([`EXIT_BAD_FILE`]).
     pub exit_code: u8,
 }
+
+/// Exit code where the given file is cut, damaged or of another kind.
+pub const EXIT_BAD_FILE: u8 = 65;

@@ -313,12 +313,16 @@ fn the_command_prints_integers_as_text_and_errors_with_a_hint() {
     assert!(outcome.stderr.contains("hint: "), "{}", outcome.stderr);
 
     let rows = [
-        (QuoteCommand { pool: "nonsense", ..command }, "nonsense"),
-        (QuoteCommand { accounts: &folder.path().join("absent.json"), ..command }, "absent.json"),
+        (QuoteCommand { pool: "nonsense", ..command }, "nonsense", 1),
+        (
+            QuoteCommand { accounts: &folder.path().join("absent.json"), ..command },
+            "absent.json",
+            65,
+        ),
     ];
-    for (command, part) in rows {
+    for (command, part, code) in rows {
         let outcome = run(&command, OutputForm::Text);
-        assert_eq!((outcome.stdout.as_str(), outcome.exit_code), ("", 1));
+        assert_eq!((outcome.stdout.as_str(), outcome.exit_code), ("", code));
         assert!(outcome.stderr.contains(part) && outcome.stderr.contains("hint: "));
     }
 }

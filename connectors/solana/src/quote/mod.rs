@@ -22,7 +22,7 @@ use self::failure::FailureReport;
 use crate::accounts::{Account, AccountFile, Held};
 use crate::address;
 use crate::layout::{MintAccount, OracleAccount, PoolAccount, TickArrayView};
-use crate::outcome::{CommandOutcome, OutputForm};
+use crate::outcome::{CommandOutcome, EXIT_BAD_FILE, OutputForm};
 
 pub use failure::{QuoteFailure, Role};
 
@@ -330,7 +330,7 @@ pub fn run(command: &QuoteCommand<'_>, form: OutputForm) -> CommandOutcome {
                 OutputForm::Json => json(&FailureReport::of(&failure)),
             },
             stderr: format!("error: {failure}\nhint: {}\n", failure.hint()),
-            exit_code: 1,
+            exit_code: if matches!(failure, QuoteFailure::File(_)) { EXIT_BAD_FILE } else { 1 },
         },
     }
 }

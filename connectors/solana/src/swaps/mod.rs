@@ -15,7 +15,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::input::{self, InputError};
-use crate::outcome::{CommandOutcome, OutputForm};
+use crate::outcome::{CommandOutcome, EXIT_BAD_FILE, OutputForm};
 
 pub use file::LineProblem;
 
@@ -123,7 +123,7 @@ pub fn run(path: &Path, form: OutputForm) -> CommandOutcome {
                 "error: {error}\nhint: expected a recorded-swap file, one JSON object per line, \
                  plain or zstd\n"
             ),
-            exit_code: 1,
+            exit_code: EXIT_BAD_FILE,
         },
     }
 }
