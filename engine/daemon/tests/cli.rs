@@ -88,14 +88,23 @@ fn a_damaged_recording_gives_the_rows_before_and_names_the_place() {
     assert_two_lines(&output, "cut");
 }
 
+/// What it shows, the arguments, the exit code, and a part of the error.
+type BadInput<'a> = (&'a str, &'a [&'a str], i32, &'a str);
+
+fn assert_refused(rows: &[BadInput]) {
+    for (shows, args, code, says) in rows {
+        let output = riptide(args);
+        assert_eq!(output.status.code(), Some(*code), "{shows}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(says), "{shows}: {}", text(&output.stderr));
+        assert!(output.stdout.is_empty(), "{shows}: {}", text(&output.stdout));
+        assert_two_lines(&output, shows);
+        assert!(text(&output.stderr).starts_with("error: "), "{shows}");
+    }
+}
+
 #[test]
-fn bad_inputs_end_with_their_code_and_a_hint() {
-    let no_capture = File::new("x.csv", b"a,b\n1,2\n");
-    let empty = File::new("empty", b"");
-    let kraken = File::new("kraken", b"wss://ws.kraken.com <-> 1\n2: {}\n");
-    let bad_config = File::new("mine.toml", b"[engine]\nmode = \"observe\"\n");
-    let not_text = File::new("mine.toml", b"[engine]\nmode = \"\xff\"\n");
-    let rows: &[(&str, &[&str], i32, &str)] = &[
+fn a_wrong_command_line_is_named_with_a_hint() {
+    let rows: &[BadInput] = &[
         ("no command", &[], 2, "error: no command"),
         ("an unknown command", &["replai"], 2, "unrecognized subcommand 'replai'"),
         ("an unknown option", &["check", "--config", "x", "--jsn"], 2, "unexpected argument"),
@@ -141,6 +150,18 @@ fn bad_inputs_end_with_their_code_and_a_hint() {
             2,
             "-1",
         ),
+    ];
+    assert_refused(rows);
+}
+
+#[test]
+fn bad_files_end_with_their_code_and_a_hint() {
+    let no_capture = File::new("x.csv", b"a,b\n1,2\n");
+    let empty = File::new("empty", b"");
+    let kraken = File::new("kraken", b"wss://ws.kraken.com <-> 1\n2: {}\n");
+    let bad_config = File::new("mine.toml", b"[engine]\nmode = \"observe\"\n");
+    let not_text = File::new("mine.toml", b"[engine]\nmode = \"\xff\"\n");
+    let rows: &[BadInput] = &[
         (
             "a missing recording",
             &["inspect", "book", "--capture", "/nonexistent/a"],
@@ -185,14 +206,7 @@ fn bad_inputs_end_with_their_code_and_a_hint() {
             "mine.toml:2",
         ),
     ];
-    for (shows, args, code, says) in rows {
-        let output = riptide(args);
-        assert_eq!(output.status.code(), Some(*code), "{shows}: {}", text(&output.stderr));
-        assert!(text(&output.stderr).contains(says), "{shows}: {}", text(&output.stderr));
-        assert!(output.stdout.is_empty(), "{shows}: {}", text(&output.stdout));
-        assert_two_lines(&output, shows);
-        assert!(text(&output.stderr).starts_with("error: "), "{shows}");
-    }
+    assert_refused(rows);
     let output = riptide(&["check", "--config", bad_config.path()]);
     assert_eq!(output.status.code(), Some(78));
     let says = text(&output.stderr);
@@ -246,6 +260,29 @@ fn json_errors_are_one_object() {
         assert_eq!(report["error"], "missing_file");
         assert!(report["hint"].is_string());
     }
+}
+
+#[test]
+fn swaps_and_quotes_end_with_one_object() {
+    let other = File::new("feed.raw", GEMINI.as_bytes());
+    let output = riptide(&["inspect", "swaps", other.path(), "--json"]);
+    assert_eq!(output.status.code(), Some(65));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    assert_eq!(report["error"], "bad_data");
+    assert_two_lines(&output, "swaps");
+    let accounts = File::new("accounts.json", b"[]");
+    let pool = "HJPjoWUrhoZzkNfRpHuieeFk9WcZWjwy6PBjZ81ngndJ";
+    let quote = ["inspect", "quote", "--pool", pool, "--b-to-a", "--exact-out", "5", "--json"];
+    let with = |path: &str| riptide(&[&quote[..], &["--accounts", path]].concat());
+    for (path, code) in [(accounts.path(), 1), (other.path(), 65)] {
+        let output = with(path);
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+        let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+        assert!(report["error"].is_string(), "{report}");
+        assert_two_lines(&output, path);
+    }
+    let says = with(accounts.path());
+    assert!(text(&says.stderr).contains(pool), "the absent account is named");
 }
 
 #[test]

@@ -118,7 +118,13 @@ pub fn run(path: &Path, form: OutputForm) -> CommandOutcome {
     match report {
         Ok(report) => outcome(&file, &report, form),
         Err(error) => CommandOutcome {
-            stdout: String::new(),
+            stdout: match form {
+                OutputForm::Text => String::new(),
+                OutputForm::Json => {
+                    let says = error.to_string();
+                    serde_json::json!({ "error": "bad_data", "says": says }).to_string() + "\n"
+                }
+            },
             stderr: format!(
                 "error: {error}\nhint: expected a recorded-swap file, one JSON object per line, \
                  plain or zstd\n"
