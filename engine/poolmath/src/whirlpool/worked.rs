@@ -2,8 +2,8 @@
 
 use super::{
     AdaptiveConstants, AdaptiveVariables, Amount, Direction, Existence, INNER_STEPS_DEFAULT,
-    Oracle, Path, Pool, SwapError, SwapRequest, SwapResult, TickArraySet, required_arrays, swap,
-    token_swap,
+    Oracle, Path, Pool, SwapError, SwapRequest, SwapResult, TickArraySet, required_arrays,
+    sqrt_price_at_tick, swap, token_swap,
 };
 use crate::token2022::TransferFee;
 
@@ -279,6 +279,42 @@ fn vector_6_references_are_forgotten() {
             volatility_accumulator: 0,
         })
     );
+}
+
+#[test]
+fn a_swap_is_major_from_its_threshold_on() {
+    let (pool, oracle) = adaptive(
+        pool(64, (3_000, 0), 1_000_000_000_000, 1 << 64, 0),
+        ([10, 100, 5_000, 0, 0, 64, 50], (1_000, 1_000, 0, 0, 0)),
+    );
+    let ticks = &[(-640, 1_000_000_000_000), (640, -1_000_000_000_000)];
+    let market = Market { pool, oracle: Some(oracle), ticks, now_s: 1_005 };
+    // From 1.0 the threshold of 50 ticks is the price of tick 50, exactly.
+    let threshold = sqrt_price_at_tick(50);
+    for (limit, last_major_s) in [(threshold - 1, 1_000), (threshold, 1_005)] {
+        let result = market.swap(BToA, ExactIn(u64::MAX), limit).expect("a partial fill");
+        assert_eq!(result.sqrt_price, limit);
+        let after = result.adaptive.expect("an adaptive pool");
+        assert_eq!(after.last_major_swap_timestamp, last_major_s);
+    }
+}
+
+#[test]
+fn adaptive_pools_are_refused_without_time_or_oracle() {
+    let (pool, mut oracle) = adaptive(
+        pool(64, (3_000, 0), 1_000_000_000_000, 1 << 64, 0),
+        ([10, 100, 5_000, 0, 0, 64, 50], (1_000, 1_002, 0, 0, 0)),
+    );
+    oracle.trade_enable_timestamp = 1_001;
+    let mut market = Market { pool, oracle: Some(oracle), ticks: &[], now_s: 1_000 };
+    let refusal = |market: &Market| market.swap(BToA, ExactIn(1), 0).map_err(|e| e.code());
+    assert_eq!(refusal(&market), Err(Some(6064)));
+    market.now_s = 1_001;
+    assert_eq!(refusal(&market), Err(Some(6022)));
+    market.now_s = 1_002;
+    assert!(refusal(&market).is_ok());
+    market.oracle = None;
+    assert_eq!(market.swap(BToA, ExactIn(1), 0), Err(SwapError::OracleMissing));
 }
 
 #[test]
