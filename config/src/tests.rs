@@ -570,6 +570,16 @@ fn lists_are_bounded() {
     assert!(problems(&many, &[]).iter().any(|it| it.says.contains("tables in [[markets]]")));
     let long = format!("# {}\n", "x".repeat(CONFIG_BYTES_MAX));
     assert!(problems(&long, &[])[0].says.contains("bytes, above"));
+    let deep = [
+        format!("a{} = 1\n", ".a".repeat(100_000)),
+        format!("[a{}]\n", ".a".repeat(100_000)),
+        format!("x = {}", "[".repeat(100_000)),
+        format!("x = {}", "{a=".repeat(100_000)),
+    ];
+    for text in deep {
+        assert!(problems(&text, &[])[0].says.starts_with("not TOML"), "{}", &text[..8]);
+        assert!(!problems(EXAMPLE, &[text.trim()]).is_empty(), "{}", &text[..8]);
+    }
     let bad_lines = "x = [1\n".repeat(1_000);
     assert!(problems(&bad_lines, &[]).len() <= problem::PROBLEMS_MAX);
 }

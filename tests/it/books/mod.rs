@@ -5,7 +5,7 @@ mod rebuild;
 use std::path::Path;
 
 use connector_net::capture::Capture;
-use engine_daemon::inspect_book::{Notes, inspect};
+use engine_daemon::inspect_book::{InspectError, Notes, inspect};
 use engine_model::Venue;
 use rust_decimal::Decimal;
 
@@ -93,5 +93,51 @@ fn every_row_equals_an_independent_rebuild() {
     for (file, venue, rebuild, rows) in recordings {
         let Some(path) = support::shared(file) else { continue };
         compare(&path, venue, &rebuild(&path), rows);
+    }
+}
+
+/// Cuts and flipped bytes of a whole recording: an error with its place or rows, never a panic, and
+/// never a crossed book.
+#[test]
+fn damaged_recordings_give_no_crossed_row() {
+    let mut rng = support::Rng::new(20);
+    let copies = support::budget("RIPTIDE_DAMAGED_RECORDINGS", 12);
+    for (file, venue) in [
+        ("gemini/v2_marketdata_20210405_10sym_120s.raw.zst", Venue::Gemini),
+        ("gemini/v2_marketdata_20260809_sol_btc_eth.jsonl.zst", Venue::Gemini),
+        ("bitstamp/ws_20210417_btcusd_10sym.raw.zst", Venue::Bitstamp),
+        ("coinbase/advanced_trade_20260809_btc_eth_first15s.jsonl.zst", Venue::Coinbase),
+    ] {
+        let Some(path) = support::shared(file) else { continue };
+        let packed = std::fs::read(path).expect("readable");
+        let plain = zstd::decode_all(packed.as_slice()).expect("zstd");
+        for copy in 0..copies {
+            let mut bytes = if copy % 4 == 0 { packed.clone() } else { plain.clone() };
+            for _ in 0..=rng.below(3) {
+                let at = rng.index(bytes.len());
+                bytes[at] ^= 1 << rng.below32(8);
+            }
+            if copy % 3 == 0 {
+                bytes.truncate(rng.index(bytes.len()));
+            }
+            let capture = match Capture::from_bytes("damaged", &bytes) {
+                Ok(capture) => capture,
+                Err(error) => {
+                    assert!(error.at.is_some(), "{error}");
+                    continue;
+                }
+            };
+            let (mut csv, mut notes) = (Vec::new(), Notes::default());
+            if let Err(error) = inspect(&capture, venue, &mut csv, &mut notes) {
+                let InspectError::Capture(error) = error else { panic!("{error:?}") };
+                assert!(error.at.is_some(), "{error}");
+            }
+            let csv = String::from_utf8(csv).expect("text");
+            for row in csv.lines().skip(1).map(row) {
+                if let (Some((bid, _)), Some((ask, _))) = (row.bid, row.ask) {
+                    assert!(bid < ask, "{file}, copy {copy}: crossed: {row:?}");
+                }
+            }
+        }
     }
 }
