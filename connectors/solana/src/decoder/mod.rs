@@ -28,7 +28,7 @@ use solana_pubkey::Pubkey;
 
 use self::early::{Early, EarlyFrame};
 use self::pools::{Arrival, Part, Pools, Role, Shown};
-use self::wire::{AccountFrame, Frame, SlotParams};
+use self::wire::{AccountFrame, Frame, SlotParams, SlotResult};
 use crate::data::DataReader;
 use crate::layout::{self, AccountKind, MintAccount, MintPowers};
 
@@ -152,15 +152,8 @@ impl SolanaDecoder {
     }
 
     fn received(&mut self, bytes: &[u8], arrival: Arrival, out: &mut Sink) {
-        if self.path == ReadPath::FastThenTyped
-            && let Some(frame) = wire::scan_account(bytes)
-            && let Some(account) = &frame.account
-            // Text that is no base64 may still be JSON with escapes.
-            && let Ok(data) = self.reader.read(&account.data, account.encoding)
-        {
-            self.feed.counts.fast += 1;
-            let shown = Shown::existing(account.owner, data);
-            return self.feed.account(frame.subscription, frame.slot, shown, arrival, out);
+        if self.path == ReadPath::FastThenTyped && self.scanned(bytes, arrival, out) {
+            return;
         }
         let text = match frame_text(bytes) {
             Ok(text) => text,
@@ -170,6 +163,25 @@ impl SolanaDecoder {
             Ok(frame) => self.typed(&frame, arrival, out),
             Err(error) => self.feed.unreadable(Refusal::of_json(&error), arrival, out),
         }
+    }
+
+    /// The allocation-free readers. False: neither takes the frame.
+    fn scanned(&mut self, bytes: &[u8], arrival: Arrival, out: &mut Sink) -> bool {
+        if let Some(frame) = wire::scan_account(bytes)
+            && let Some(account) = &frame.account
+            // Text that is no base64 may still be JSON with escapes.
+            && let Ok(data) = self.reader.read(&account.data, account.encoding)
+        {
+            self.feed.counts.fast += 1;
+            let shown = Shown::existing(account.owner, data);
+            self.feed.account(frame.subscription, frame.slot, shown, arrival, out);
+            return true;
+        }
+        let slot = wire::scan_slot(bytes);
+        if let Some(slot) = &slot {
+            self.feed.slot(slot, arrival, out);
+        }
+        slot.is_some()
     }
 
     fn typed(&mut self, frame: &Frame<'_>, arrival: Arrival, out: &mut Sink) {
@@ -183,7 +195,7 @@ impl SolanaDecoder {
                 }
             }
             Some("slotNotification") => match serde_json::from_str::<SlotParams>(params) {
-                Ok(params) => self.feed.slot(&params, arrival, out),
+                Ok(params) => self.feed.slot(&params.result, arrival, out),
                 Err(_) => self.feed.counts.add(Odd::BadShape),
             },
             Some(_) => self.feed.counts.add(Odd::UnknownChannel),
@@ -291,14 +303,14 @@ impl Feed {
         Some(Role { pool, part })
     }
 
-    fn slot(&mut self, params: &SlotParams, arrival: Arrival, out: &mut Sink) {
-        let slot = params.result.slot;
+    fn slot(&mut self, result: &SlotResult, arrival: Arrival, out: &mut Sink) {
+        let slot = result.slot;
         self.pools.publish_before(slot, arrival.recv_ns, out);
         if slot < self.slot_highest {
             self.counts.add(Odd::SlotBackwards);
         }
         self.slot_highest = self.slot_highest.max(slot);
-        let body = Body::Slot { parent: params.result.parent, root: params.result.root };
+        let body = Body::Slot { parent: result.parent, root: result.root };
         out.push(arrival.stamp(slot), Event::NO_MARKET, body);
         out.close(arrival.line);
     }

@@ -50,23 +50,23 @@ pub(super) fn scan_account(frame: &[u8]) -> Option<AccountFrame<'_>> {
     params.filter(|_| is_account)
 }
 
-fn scan_params<'a>(cursor: &mut Cursor<'a>) -> Option<AccountFrame<'a>> {
-    let (mut subscription, mut slot, mut account) = (None, None, None);
-    object(cursor, |key, cursor| {
+/// Reads a slot notification without allocating; `None` for whatever is not exactly one.
+pub(super) fn scan_slot(frame: &[u8]) -> Option<SlotResult> {
+    let mut cursor = Cursor::new(frame);
+    let mut is_slot = false;
+    let mut result = None;
+    object(&mut cursor, |key, cursor| {
         match key {
-            b"subscription" if subscription.is_none() => subscription = Some(cursor.integer()?),
-            b"result" if slot.is_none() => object(cursor, |key, cursor| {
+            b"jsonrpc" => cursor.skip_value()?,
+            b"method" if !is_slot => {
+                is_slot = cursor.text()? == b"slotNotification";
+                is_slot.then_some(())?;
+            }
+            b"params" if result.is_none() => object(cursor, |key, cursor| {
                 match key {
-                    b"context" if slot.is_none() => object(cursor, |key, cursor| {
-                        match key {
-                            b"slot" if slot.is_none() => slot = Some(cursor.integer()?),
-                            b"slot" => return None,
-                            _ => cursor.skip_value()?,
-                        }
-                        Some(())
-                    })?,
-                    b"value" if account.is_none() => account = Some(scan_value(cursor)?),
-                    _ => return None,
+                    b"result" if result.is_none() => result = Some(scan_slot_result(cursor)?),
+                    b"result" => return None,
+                    _ => cursor.skip_value()?,
                 }
                 Some(())
             })?,
@@ -74,7 +74,67 @@ fn scan_params<'a>(cursor: &mut Cursor<'a>) -> Option<AccountFrame<'a>> {
         }
         Some(())
     })?;
-    Some(AccountFrame { subscription: subscription?, slot: slot?, account: Some(account?) })
+    cursor.end()?;
+    result.filter(|_| is_slot)
+}
+
+fn scan_slot_result(cursor: &mut Cursor<'_>) -> Option<SlotResult> {
+    let (mut slot, mut parent, mut root) = (None, None, None);
+    object(cursor, |key, cursor| {
+        let field = match key {
+            b"slot" => &mut slot,
+            b"parent" => &mut parent,
+            b"root" => &mut root,
+            _ => return cursor.skip_value(),
+        };
+        field.is_none().then_some(())?;
+        *field = Some(cursor.integer()?);
+        Some(())
+    })?;
+    Some(SlotResult { slot: slot?, parent: parent?, root: root? })
+}
+
+fn scan_params<'a>(cursor: &mut Cursor<'a>) -> Option<AccountFrame<'a>> {
+    let (mut subscription, mut result) = (None, None);
+    object(cursor, |key, cursor| {
+        match key {
+            b"subscription" if subscription.is_none() => subscription = Some(cursor.integer()?),
+            b"result" if result.is_none() => result = Some(scan_result(cursor)?),
+            // A key that comes twice is refused by the typed reader.
+            b"subscription" | b"result" => return None,
+            _ => cursor.skip_value()?,
+        }
+        Some(())
+    })?;
+    let (slot, account) = result?;
+    Some(AccountFrame { subscription: subscription?, slot, account: Some(account) })
+}
+
+fn scan_result<'a>(cursor: &mut Cursor<'a>) -> Option<(u64, AccountText<'a>)> {
+    let (mut slot, mut account) = (None, None);
+    object(cursor, |key, cursor| {
+        match key {
+            b"context" if slot.is_none() => slot = Some(scan_context(cursor)?),
+            b"value" if account.is_none() => account = Some(scan_value(cursor)?),
+            b"context" | b"value" => return None,
+            _ => cursor.skip_value()?,
+        }
+        Some(())
+    })?;
+    Some((slot?, account?))
+}
+
+fn scan_context(cursor: &mut Cursor<'_>) -> Option<u64> {
+    let mut slot = None;
+    object(cursor, |key, cursor| {
+        match key {
+            b"slot" if slot.is_none() => slot = Some(cursor.integer()?),
+            b"slot" => return None,
+            _ => cursor.skip_value()?,
+        }
+        Some(())
+    })?;
+    slot
 }
 
 fn scan_value<'a>(cursor: &mut Cursor<'a>) -> Option<AccountText<'a>> {
@@ -243,7 +303,7 @@ pub(super) struct SlotParams {
 }
 
 /// A slot with its parent and the newest root.
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct SlotResult {
     pub(super) slot: u64,
     pub(super) parent: u64,
@@ -280,8 +340,38 @@ mod tests {
     }
 
     #[test]
+    fn slots_read_alike() {
+        const SLOT: &str = r#"{"jsonrpc":"2.0","method":"slotNotification","params":{"result":{"slot":7,"parent":6,"root":2},"subscription":0}}"#;
+        let typed = |text: &str| {
+            let frame: Frame<'_> = serde_json::from_str(text).ok()?;
+            (frame.method?.0 == "slotNotification").then_some(())?;
+            Some(serde_json::from_str::<SlotParams>(frame.params?.get()).ok()?.result)
+        };
+        let expected = SlotResult { slot: 7, parent: 6, root: 2 };
+        assert_eq!(scan_slot(SLOT.as_bytes()), Some(expected));
+        for at in 0..=SLOT.len() {
+            for edit in ["\"", "{", "}", ",", ":", "0", "-", "\\", "null", "é", " ", "\"slot\":5,"]
+            {
+                let inserted = format!("{}{edit}{}", &SLOT[..at], &SLOT[at..]);
+                if let Some(slot) = scan_slot(inserted.as_bytes()) {
+                    assert_eq!(Some(slot), typed(&inserted), "{inserted}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_the_scanner_takes_the_typed_reader_takes_alike() {
         let edits = ["\"", "{", "}", ",", ":", "0", "-", "\\", "null", "é", " ", "\"slot\":5,"];
+        for (twice, with) in [
+            ("\"result\":", "\"result\":{\"context\":{\"slot\":5}},\"result\":"),
+            ("\"context\":", "\"context\":{},\"context\":"),
+            ("\"params\":", "\"params\":{},\"params\":"),
+            ("\"owner\":", "\"owner\":\"11111111111111111111111111111111\",\"owner\":"),
+        ] {
+            let text = FRAME.replace(twice, with);
+            assert_eq!((scan_account(text.as_bytes()), typed(&text)), (None, None), "{text}");
+        }
         for at in 0..=FRAME.len() {
             for edit in edits {
                 let inserted = format!("{}{edit}{}", &FRAME[..at], &FRAME[at..]);

@@ -8,18 +8,22 @@ use connector_solana::accounts::AccountFile;
 use connector_solana::layout::AccountKind;
 use solana_pubkey::Pubkey;
 
-/// The file `name` of the Solana data, or `None` (said on standard error) where it is not there.
+/// The file `name` of the Solana data: from the shared recordings, else from the few that ship with
+/// the project; `None` (said on standard error) where it is in neither.
 pub(crate) fn data_file(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("RIPTIDE_SHARED_DATA").map_or_else(
+    let shared = std::env::var_os("RIPTIDE_SHARED_DATA").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
         PathBuf::from,
     );
-    let path = folder.join("solana").join(name);
-    if path.exists() {
-        return Some(path);
+    let shipped = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data"));
+    let found = [&shared, &shipped]
+        .into_iter()
+        .map(|folder| folder.join("solana").join(name))
+        .find(|path| path.exists());
+    if found.is_none() {
+        eprintln!("skipped: {name} is not in {} (set RIPTIDE_SHARED_DATA)", shared.display());
     }
-    eprintln!("skipped: {} is not there (set RIPTIDE_SHARED_DATA)", path.display());
-    None
+    found
 }
 
 /// The accounts of a recorded file.
