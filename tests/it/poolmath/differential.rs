@@ -44,11 +44,12 @@ fn array_facade(arrays: &TickArraySet, start_tick_index: i32) -> TickArrayFacade
 }
 
 /// Up to three arrays, nearest first.
-type Arrays = [Option<TickArrayFacade>; 3];
+type Arrays = Box<[Option<TickArrayFacade>; 3]>;
 
 /// The same arrays that our walk may use: theirs would walk as many as it is given.
 fn their_arrays(arrays: &TickArraySet, market: &Market, direction: Direction) -> Option<Arrays> {
-    let mut theirs = [None; 3];
+    let mut theirs: Arrays =
+        vec![None; 3].into_boxed_slice().try_into().expect("three were asked for");
     let required = required_arrays(&market.pool, direction);
     for (place, start) in theirs.iter_mut().zip(required.starts()) {
         if arrays.slot(*start) == ArraySlot::Unknown {
@@ -68,10 +69,10 @@ fn their_quote(
     amount: Amount,
     direction: Direction,
     pool: WhirlpoolFacade,
-    arrays: Arrays,
+    arrays: &Arrays,
     fees: &MintFees,
 ) -> Amounts {
-    let arrays = match arrays {
+    let arrays = match **arrays {
         [Some(first), Some(second), Some(third)] => TickArrays::Three(first, second, third),
         [Some(first), Some(second), None] => TickArrays::Two(first, second),
         [Some(first), ..] => TickArrays::One(first),
@@ -147,7 +148,7 @@ fn compare(
     let ours = swap(&market.pool, None, arrays, &request).ok()?;
     let quote = path.quote(amount).expect("the swap succeeded");
     let spacing = market.pool.tick_spacing;
-    let sequence = TickArraySequence::new(*theirs, spacing).expect("evenly spaced");
+    let sequence = TickArraySequence::new(**theirs, spacing).expect("evenly spaced");
     let a_to_b = direction == Direction::AToB;
     let exact_in = matches!(amount, Amount::ExactIn(_));
     let result = compute_swap(amount.units(), 0, facade(market), sequence, a_to_b, exact_in, 0)
@@ -202,7 +203,7 @@ fn another_implementation_agrees_on_random_static_pools() {
             let (amount, fees) = (amount_along(&mut random, &path), mint_fees(&mut random));
             let request = request(amount, direction);
             let Some(ours) = our_quote(&market, &arrays, &request, &fees) else { continue };
-            let quoted = their_quote(amount, direction, facade(&market), theirs, &fees);
+            let quoted = their_quote(amount, direction, facade(&market), &theirs, &fees);
             let context = format!("{amount:?} {fees:?}\n{:?}\n{:?}", market.pool, market.ticks);
             assert_eq!(ours, quoted, "{direction:?} {context}");
             with_fees += 1;

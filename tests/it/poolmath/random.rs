@@ -5,7 +5,7 @@ use engine_poolmath::whirlpool::{
     Pool, TickArraySet, required_arrays, sqrt_price_at_tick,
 };
 
-/// SplitMix64: small, seeded, good enough to spread cases.
+/// `SplitMix64`: small, seeded, good enough to spread cases.
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
@@ -137,7 +137,8 @@ fn positions(random: &mut Random, tick: i32, spacing: i32, bits_max: u64) -> Vec
 }
 
 fn oracle(random: &mut Random, tick: i32, tick_spacing: u16) -> Oracle {
-    let divisors: Vec<u16> = (1..=tick_spacing).filter(|d| tick_spacing % d == 0).collect();
+    let divisors: Vec<u16> =
+        (1..=tick_spacing).filter(|d| tick_spacing.is_multiple_of(*d)).collect();
     let tick_group_size = random.pick(&divisors);
     let group = tick.div_euclid(i32::from(tick_group_size));
     let max_volatility_accumulator = random.pick(&[0, 50_000, 350_000, 1_000_000, 4_000_000]);
