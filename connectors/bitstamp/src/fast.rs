@@ -176,8 +176,15 @@ fn book(
             MICROTIMESTAMP => {
                 micros = parse_micros(cursor.text()?)?;
                 set_micros(core::slice::from_mut(&mut head), micros);
+                // Levels that came before the key.
+                set_micros(&mut out.events[first..], micros);
             }
-            BIDS => levels(cursor, head, Side::Bid, grid, out)?,
+            BIDS => {
+                let asks = out.events.len() - first;
+                levels(cursor, head, Side::Bid, grid, out)?;
+                // Bids come first in events, whatever the order of the keys.
+                out.events[first..].rotate_left(asks);
+            }
             _ => levels(cursor, head, Side::Ask, grid, out)?,
         }
         seen |= 1 << key;
@@ -187,10 +194,6 @@ fn book(
     }
     if seen | 1 << TIMESTAMP != 0b1111 || out.events.len() - first > FRAME_LEVELS_MAX {
         return None;
-    }
-    if out.events.get(first).is_some_and(|event| event.seq != micros) {
-        // The key came behind the levels.
-        set_micros(&mut out.events[first..], micros);
     }
     Some(micros)
 }
