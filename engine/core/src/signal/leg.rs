@@ -197,6 +197,7 @@ impl Leg<'_> {
             },
             Source::Pool(pool) => PieceKind::Segments {
                 segments: pool.path.segments().iter(),
+                tail: pool.path.unbounded_segment(),
                 base: pool.base,
                 atoms_per_unit: pool.atoms_per_unit,
             },
@@ -341,7 +342,8 @@ impl PoolLeg<'_> {
     }
 
     fn atoms_within_quote(&self, take: Take, quote_max: u128) -> u128 {
-        let Some(last) = self.path.segments().last() else { return 0 };
+        let tail = self.path.unbounded_segment();
+        let Some(last) = tail.as_ref().or(self.path.segments().last()) else { return 0 };
         let (quote_end, base_end) = match take {
             Take::Buy => (last.amount_in_end, last.amount_out_end),
             Take::Sell => (last.amount_out_end, last.amount_in_end),
@@ -362,8 +364,16 @@ impl PoolLeg<'_> {
 }
 
 enum PieceKind<'a, L> {
-    Levels { levels: L, atoms_per_lot: u64 },
-    Segments { segments: core::slice::Iter<'a, Segment>, base: BaseToken, atoms_per_unit: u64 },
+    Levels {
+        levels: L,
+        atoms_per_lot: u64,
+    },
+    Segments {
+        segments: core::slice::Iter<'a, Segment>,
+        tail: Option<Segment>,
+        base: BaseToken,
+        atoms_per_unit: u64,
+    },
 }
 
 /// Iterator over the pieces of a leg.
@@ -386,14 +396,14 @@ impl<L: Iterator<Item = Level>> Iterator for Pieces<'_, L> {
                 let atoms = u128::from(level.size_lots) * u128::from(*atoms_per_lot);
                 (Shape::Flat(price.mul(self.factors.scale)), start.saturating_add(atoms))
             }
-            PieceKind::Segments { segments, base, atoms_per_unit } => {
-                let segment = segments.next()?;
+            PieceKind::Segments { segments, tail, base, atoms_per_unit } => {
+                let segment = segments.next().copied().or_else(|| tail.take())?;
                 let units = match self.take {
                     Take::Buy => segment.amount_out_end,
                     Take::Sell => segment.amount_in_end,
                 };
                 let end = u128::from(units) * u128::from(*atoms_per_unit);
-                (curve(segment, *base, *atoms_per_unit, self.take, self.factors), end)
+                (curve(&segment, *base, *atoms_per_unit, self.take, self.factors), end)
             }
         };
         self.end = end;

@@ -8,7 +8,9 @@
 //! priced with exact integers.
 
 use super::approx::Approx;
-use super::leg::{Factors, Leg, Piece, Shape, Take};
+use super::leg::{Factors, Leg, Piece, Shape, Source, Take};
+use engine_poolmath::whirlpool::Segment;
+
 use super::waterfall::{Priced, PricingError, Terms, price};
 
 /// Limits that the size is chosen within. Given as inputs; risk checks the result again.
@@ -83,9 +85,8 @@ pub fn best_size(pair: &PairQuote<'_>) -> Result<Option<Sized>, PricingError> {
     let stop = walk(pair, cap);
     let lot = pair.lot_atoms;
     let down = stop.atoms / lot * lot;
-    let up = if stop.atoms == down { down } else { down + lot };
+    let up = if stop.atoms == down && down > 0 { down } else { down + lot };
     let mut best: Option<(u128, Priced)> = None;
-    let mut refused = None;
     for atoms in [down, up] {
         if atoms == 0 || atoms > cap || best.is_some_and(|(chosen, _)| chosen == atoms) {
             continue;
@@ -97,18 +98,100 @@ pub fn best_size(pair: &PairQuote<'_>) -> Result<Option<Sized>, PricingError> {
                 }
             }
             // The upper neighbour may lie beyond a leg's depth; the lower one never does.
-            Err(error) => refused = Some(error),
+            Err(error) if atoms == down => return Err(error),
+            Err(_) => (),
         }
     }
-    match (best, refused) {
-        (None, Some(error)) if down > 0 => Err(error),
-        (None, _) => Ok(None),
-        (Some((base_atoms, priced)), _) => {
-            let capped = base_atoms + lot > cap;
-            Ok(Some(Sized { base_atoms, priced, pieces_touched: stop.pieces_touched, capped }))
+    if let Some(chosen) = &mut best {
+        before_crossings(pair, &pair.buy, Take::Buy, chosen);
+        before_crossings(pair, &pair.sell, Take::Sell, chosen);
+        neighbours(pair, cap, chosen);
+    }
+    // Where one unit of base is dear, rounding can make every size worse than none.
+    let idle = pair.terms.idle_cost();
+    let best = best.filter(|(_, priced)| priced.net.saturating_add(idle) > 0);
+    Ok(best.map(|(base_atoms, priced)| Sized {
+        base_atoms,
+        priced,
+        pieces_touched: stop.pieces_touched,
+        capped: base_atoms + lot > cap,
+    }))
+}
+
+/// Stops short of a pool's segment end where that makes more.
+///
+/// Each segment that is traded through to its end loses up to a base unit or two to rounding, all
+/// at once, at its end. Where a unit of base is worth more than a unit of quote, the last lot before
+/// such an end can beat the optimum of the smooth curve. Profit before rounding grows up to the
+/// optimum, so ends further back are of no interest once the loss is made up for.
+fn before_crossings(pair: &PairQuote<'_>, leg: &Leg<'_>, take: Take, chosen: &mut (u128, Priced)) {
+    let Source::Pool(pool) = leg.source else { return };
+    let unit_atoms = u128::from(pool.atoms_per_unit);
+    let quote = match take {
+        Take::Buy => chosen.1.buy,
+        Take::Sell => chosen.1.sell,
+    };
+    // What one base unit is worth at most within the chosen size, in quote units.
+    let units = (chosen.0 / unit_atoms).max(1);
+    let unit_value = i128::try_from(quote.gross / units * 2 + 2).unwrap_or(i128::MAX);
+    if unit_value <= UNIT_VALUE_IGNORED {
+        return;
+    }
+    let base_end = |segment: &Segment| match take {
+        Take::Buy => segment.amount_out_end,
+        Take::Sell => segment.amount_in_end,
+    };
+    let lot = pair.lot_atoms;
+    let segments = pool.path.segments();
+    let crossed = segments
+        .partition_point(|s| u128::from(base_end(s)).saturating_mul(unit_atoms) <= chosen.0);
+    let rounds = i128::try_from(2 * crossed + 2).unwrap_or(i128::MAX);
+    let lost_max = unit_value.saturating_mul(rounds);
+    let last_net = chosen.1.net;
+    for segment in segments[..crossed].iter().rev() {
+        let units = u128::from(base_end(segment).saturating_sub(1));
+        let atoms = units.saturating_mul(unit_atoms) / lot * lot;
+        if atoms == 0 {
+            return;
+        }
+        let Ok(priced) = price(pair, atoms) else { continue };
+        if priced.net > chosen.1.net {
+            *chosen = (atoms, priced);
+        }
+        if last_net.saturating_sub(priced.net) > lost_max {
+            return;
         }
     }
 }
+
+/// Looks a few lots to both sides where a lot is of the order of what rounding shifts.
+fn neighbours(pair: &PairQuote<'_>, cap: u128, chosen: &mut (u128, Priced)) {
+    let lot = pair.lot_atoms;
+    if chosen.0 / lot > FEW_LOTS {
+        return;
+    }
+    let centre = chosen.0;
+    for away in 1..=NEIGHBOURS {
+        for atoms in [centre.saturating_sub(away * lot), centre + away * lot] {
+            if atoms > 0
+                && atoms <= cap
+                && let Ok(priced) = price(pair, atoms)
+                && priced.net > chosen.1.net
+            {
+                *chosen = (atoms, priced);
+            }
+        }
+    }
+}
+
+/// Below this many lots a size is so small that rounding to base units moves the optimum by lots.
+const FEW_LOTS: u128 = 256;
+/// Lots looked at to each side then.
+const NEIGHBOURS: u128 = 4;
+
+/// Base units worth no more than this many quote units are not worth stopping short for: twice the
+/// value and the rounding of the estimate stay within one quote unit per segment.
+const UNIT_VALUE_IGNORED: i128 = 3;
 
 /// The largest multiple of the lot that every cap allows.
 pub(super) fn cap_atoms(pair: &PairQuote<'_>) -> u128 {

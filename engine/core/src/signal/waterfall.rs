@@ -25,6 +25,13 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// The part that does not depend on the size. Unit: pair money.
+    #[must_use]
+    pub fn idle_cost(&self) -> i128 {
+        let sum = self.network.saturating_add(self.tip).saturating_add(self.failed_landing);
+        i128::try_from(sum).unwrap_or(i128::MAX)
+    }
+
     /// The part that grows with the size, in parts per million of what the sell leg yields.
     #[must_use]
     pub const fn proportional_ppm(&self) -> u64 {
