@@ -439,3 +439,7 @@ impl BitstampDecoder {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;

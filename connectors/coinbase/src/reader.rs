@@ -459,3 +459,7 @@ impl CoinbaseDecoder {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;

@@ -274,3 +274,7 @@ fn read_raw<'a, T: serde::Deserialize<'a>>(raw: Option<&'a RawValue>) -> Result<
     let raw = raw.ok_or(Refusal::BAD_SHAPE)?;
     serde_json::from_str(raw.get()).map_err(|_| Refusal::BAD_SHAPE)
 }
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;
