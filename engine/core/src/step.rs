@@ -2,42 +2,15 @@
 
 use alloc::vec::Vec;
 
+use engine_model::MarketId;
 use engine_model::event::Event;
-use engine_model::{Body, MarketId, ParamKey, Venue};
 
-use crate::market::book::MarketBook;
-use crate::market::pool::MarketPool;
+use crate::market::world::World;
+pub use crate::market::world::{Aged, Market};
 use crate::outbox::{Outbox, Output};
 use crate::probe::{Probe, Stage};
 use crate::signal::opportunity::{Change, Opportunity, Tracker};
-use crate::tables::{LevelSpec, MarketKind, PairSpec, TableError, Tables};
-
-/// A book or a pool.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "few, and allocated once")]
-pub enum Market {
-    /// An order book.
-    Book(MarketBook),
-    /// A pool.
-    Pool(MarketPool),
-}
-
-/// A value with the time it was learned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Aged {
-    /// In the unit of what it is.
-    pub value: u64,
-    /// Unit: Unix nanoseconds; the time of the first event for values the engine starts with.
-    pub at_ns: u64,
-}
-
-impl Aged {
-    /// Whether the value may still be used; a limit of 0 means that it does not age.
-    #[must_use]
-    pub const fn is_fresh(&self, now_ns: u64, age_ns_max: u64) -> bool {
-        age_ns_max == 0 || now_ns - self.at_ns <= age_ns_max
-    }
-}
+use crate::tables::{PairSpec, TableError, Tables};
 
 /// The deterministic core.
 ///
@@ -45,19 +18,8 @@ impl Aged {
 /// snapshot of each market. The same events give the same statements on every machine.
 #[derive(Debug)]
 pub struct Core {
-    pub(crate) tables: Tables,
-    pub(crate) pairs: Vec<PairSpec>,
-    pub(crate) markets: Vec<Market>,
-    /// Whether the venue lets each market trade.
-    pub(crate) tradable: Vec<bool>,
-    /// Taker fee of each market. Unit: parts per million.
-    pub(crate) taker_fee_ppm: Vec<Aged>,
-    pub(crate) priority_fee: Option<Aged>,
-    pub(crate) tip: Option<Aged>,
-    /// When each venue was last heard of. Unit: Unix nanoseconds.
-    pub(crate) venue_heard_ns: [u64; Venue::ALL.len()],
-    /// Highest slot of the chain.
-    pub(crate) chain_slot: u64,
+    world: World,
+    pairs: Vec<PairSpec>,
     /// Pairs to look at when a market changes, by market.
     pairs_of_market: Vec<Vec<u16>>,
     /// Markets that changed in the batch so far.
@@ -81,32 +43,9 @@ impl Core {
     pub fn new(tables: Tables) -> Result<Self, TableError> {
         tables.check()?;
         let pairs = tables.pairs()?;
-        let signal = tables.signal;
-        let markets: Vec<Market> = tables
-            .markets
-            .iter()
-            .map(|spec| match spec.kind {
-                MarketKind::Book { .. } => Market::Book(MarketBook::new()),
-                MarketKind::Pool { base } => Market::Pool(MarketPool::new(
-                    base,
-                    signal.tick_arrays_max,
-                    signal.inner_steps_max,
-                )),
-            })
-            .collect();
-        let count = markets.len();
-        let started = |level: LevelSpec| level.start.map(|value| Aged { value, at_ns: 0 });
-        let taker_fee_ppm = tables.markets.iter();
+        let count = tables.markets.len();
         Ok(Self {
             pairs_of_market: pairs_of_market(&tables, &pairs),
-            tradable: alloc::vec![true; count],
-            taker_fee_ppm: taker_fee_ppm
-                .map(|spec| Aged { value: u64::from(spec.taker_fee_ppm), at_ns: 0 })
-                .collect(),
-            priority_fee: started(tables.costs.priority_fee),
-            tip: started(tables.costs.tip),
-            venue_heard_ns: [0; Venue::ALL.len()],
-            chain_slot: 0,
             changed: Vec::with_capacity(count),
             is_changed: alloc::vec![false; count],
             looked_at: alloc::vec![0; pairs.len()],
@@ -115,9 +54,8 @@ impl Core {
             seq: 0,
             now_ns: 0,
             swept_ns: 0,
-            markets,
             pairs,
-            tables,
+            world: World::new(tables),
         })
     }
 
@@ -130,14 +68,16 @@ impl Core {
         assert!(out.outputs().is_empty(), "Invariant: the last outbox was drained");
         assert!(self.now_ns <= event.recv_ns, "Invariant: receive time does not decrease");
         if self.now_ns == 0 {
-            self.start_ages(event.recv_ns);
+            self.world.start_ages(event.recv_ns);
+            self.swept_ns = event.recv_ns;
         }
         self.now_ns = event.recv_ns;
         self.seq += 1;
-        self.venue_heard_ns[event.venue as usize] = event.recv_ns;
 
         probe.enter(Stage::Book);
-        self.apply(event);
+        if let Some(market) = self.world.apply(event) {
+            self.mark(market);
+        }
         if event.ends_batch() {
             self.end_books();
         }
@@ -145,60 +85,6 @@ impl Core {
 
         if event.ends_batch() {
             self.end_batch(out, probe);
-        }
-    }
-
-    /// Levels the engine starts with are as old as its first event.
-    fn start_ages(&mut self, now_ns: u64) {
-        for aged in &mut self.taker_fee_ppm {
-            aged.at_ns = now_ns;
-        }
-        for aged in [&mut self.priority_fee, &mut self.tip].into_iter().flatten() {
-            aged.at_ns = now_ns;
-        }
-        self.swept_ns = now_ns;
-    }
-
-    fn apply(&mut self, event: &Event) {
-        let aged = |value| Aged { value, at_ns: event.recv_ns };
-        match event.body {
-            Body::Slot { .. } => self.chain_slot = self.chain_slot.max(event.seq),
-            Body::Param { key: ParamKey::PriorityFee, value } => {
-                self.priority_fee = Some(aged(value));
-            }
-            Body::Param { key: ParamKey::Tip, value } => self.tip = Some(aged(value)),
-            Body::Param { key: ParamKey::TakerFee, value } => {
-                if let Some(fee) = self.taker_fee_ppm.get_mut(event.market.index()) {
-                    *fee = aged(value);
-                    self.mark(event.market);
-                }
-            }
-            Body::Status { tradable } => {
-                if let Some(flag) = self.tradable.get_mut(event.market.index()) {
-                    *flag = tradable != 0;
-                    self.mark(event.market);
-                }
-            }
-            Body::Heartbeat { .. } | Body::Timer | Body::Ticker { .. } | Body::Trade { .. } => (),
-            Body::BookClear
-            | Body::Level { .. }
-            | Body::BookDoubt { .. }
-            | Body::PoolPrice { .. }
-            | Body::PoolMeta { .. }
-            | Body::TickArrayBegin { .. }
-            | Body::Tick { .. }
-            | Body::OracleConstants { .. }
-            | Body::OracleVariables { .. } => match self.markets.get_mut(event.market.index()) {
-                Some(Market::Book(book)) => {
-                    book.apply(event);
-                    self.mark(event.market);
-                }
-                Some(Market::Pool(pool)) => {
-                    pool.apply(event);
-                    self.mark(event.market);
-                }
-                None => (),
-            },
         }
     }
 
@@ -213,7 +99,7 @@ impl Core {
     /// Books are judged (crossed or not) once the whole batch is in.
     fn end_books(&mut self) {
         for market in &self.changed {
-            if let Market::Book(book) = &mut self.markets[market.index()] {
+            if let Market::Book(book) = &mut self.world.markets[market.index()] {
                 book.end_batch();
             }
         }
@@ -232,7 +118,7 @@ impl Core {
             }
         }
         self.changed.clear();
-        if self.now_ns - self.swept_ns >= self.tables.signal.sweep_ns {
+        if self.now_ns - self.swept_ns >= self.world.tables.signal.sweep_ns {
             self.swept_ns = self.now_ns;
             for pair in 0..self.pairs.len() {
                 if self.tracker.is_open(self.pairs[pair].id) {
@@ -246,7 +132,7 @@ impl Core {
     /// Adaptive pools follow the clock, so any pool may need it, not only those of the batch.
     fn refresh_pools(&mut self, probe: &mut impl Probe) {
         let now_s = self.now_ns / 1_000_000_000;
-        for market in &mut self.markets {
+        for market in &mut self.world.markets {
             if let Market::Pool(pool) = market
                 && pool.needs_refresh(now_s)
             {
@@ -262,7 +148,7 @@ impl Core {
             return;
         }
         self.looked_at[pair] = self.batch;
-        let evaluation = self.evaluate(&self.pairs[pair], self.seq, self.now_ns);
+        let evaluation = self.world.evaluate(&self.pairs[pair], self.seq, self.now_ns);
         out.push(Output::Evaluated(evaluation));
         match self.tracker.observe(&evaluation) {
             Change::None => (),
@@ -280,13 +166,13 @@ impl Core {
     /// The tables the core was built with.
     #[must_use]
     pub const fn tables(&self) -> &Tables {
-        &self.tables
+        &self.world.tables
     }
 
     /// Markets in index order.
     #[must_use]
     pub fn markets(&self) -> &[Market] {
-        &self.markets
+        &self.world.markets
     }
 
     /// Opportunities that have not ended, in pair order.

@@ -9,8 +9,7 @@ use alloc::vec::Vec;
 use engine_model::units::LAMPORTS_PER_SOL;
 use engine_model::{AssetId, Grid, InstrumentId, MarketId, PairId, Venue};
 
-use crate::signal::leg::BaseToken;
-use crate::signal::ratio::{Ratio, gcd};
+use crate::num::ratio::{Ratio, gcd};
 
 /// Most markets an engine may have.
 pub const MARKETS_MAX: usize = 256;
@@ -26,6 +25,15 @@ pub struct AssetSpec {
     pub counts_as: AssetId,
     /// Declared cost of that. Unit: parts per million.
     pub equivalence_ppm: u32,
+}
+
+/// Which token of a pool is the base asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BaseToken {
+    /// Token A: bought by swapping B to A.
+    A,
+    /// Token B: bought by swapping A to B.
+    B,
 }
 
 /// What kind of market, and what belongs to that kind alone.

@@ -3,3 +3,5 @@
 pub mod book;
 pub mod pool;
 pub mod rates;
+pub mod take;
+pub mod world;

@@ -7,7 +7,8 @@ use engine_poolmath::whirlpool::{
     MIN_SQRT_PRICE, MIN_TICK, Oracle, Path, Pool, TickArraySet,
 };
 
-use crate::signal::leg::{BaseToken, Take};
+use super::take::Take;
+use crate::tables::BaseToken;
 
 /// Whether a pool may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,9 +102,8 @@ impl MarketPool {
                 }
                 self.changed = true;
             }
-            Body::OracleConstants { .. } | Body::OracleVariables { .. } => {
-                self.apply_oracle(event.body);
-            }
+            Body::OracleConstants { .. } => self.apply_oracle_constants(event.body),
+            Body::OracleVariables { .. } => self.apply_oracle_variables(event.body),
             Body::Level { .. }
             | Body::Trade { .. }
             | Body::Ticker { .. }
@@ -156,53 +156,56 @@ impl MarketPool {
         self.changed = true;
     }
 
-    fn apply_oracle(&mut self, body: Body) {
-        match body {
-            Body::OracleConstants {
-                filter_period,
-                decay_period,
-                reduction_factor,
-                tick_group_size,
-                major_swap_threshold_ticks,
-                adaptive_fee_control_factor,
-                max_volatility_accumulator,
-                trade_enable_timestamp,
-            } => {
-                let constants = AdaptiveConstants {
-                    filter_period,
-                    decay_period,
-                    reduction_factor,
-                    adaptive_fee_control_factor,
-                    max_volatility_accumulator,
-                    tick_group_size,
-                    major_swap_threshold_ticks,
-                };
-                self.pending_constants = Some((trade_enable_timestamp, constants));
-            }
-            Body::OracleVariables {
-                volatility_reference,
-                last_reference_update_timestamp,
-                last_major_swap_timestamp,
-                tick_group_index_reference,
-                volatility_accumulator,
-            } => {
-                let Some((trade_enable_timestamp, constants)) = self.pending_constants.take()
-                else {
-                    self.doubt(DoubtReason::BadAccount);
-                    return;
-                };
-                let variables = AdaptiveVariables {
-                    last_reference_update_timestamp,
-                    last_major_swap_timestamp,
-                    volatility_reference,
-                    tick_group_index_reference,
-                    volatility_accumulator,
-                };
-                self.oracle = Some(Oracle { trade_enable_timestamp, constants, variables });
-                self.changed = true;
-            }
-            _ => (),
-        }
+    fn apply_oracle_constants(&mut self, body: Body) {
+        let Body::OracleConstants {
+            filter_period,
+            decay_period,
+            reduction_factor,
+            tick_group_size,
+            major_swap_threshold_ticks,
+            adaptive_fee_control_factor,
+            max_volatility_accumulator,
+            trade_enable_timestamp,
+        } = body
+        else {
+            return;
+        };
+        let constants = AdaptiveConstants {
+            filter_period,
+            decay_period,
+            reduction_factor,
+            adaptive_fee_control_factor,
+            max_volatility_accumulator,
+            tick_group_size,
+            major_swap_threshold_ticks,
+        };
+        self.pending_constants = Some((trade_enable_timestamp, constants));
+    }
+
+    fn apply_oracle_variables(&mut self, body: Body) {
+        let Body::OracleVariables {
+            volatility_reference,
+            last_reference_update_timestamp,
+            last_major_swap_timestamp,
+            tick_group_index_reference,
+            volatility_accumulator,
+        } = body
+        else {
+            return;
+        };
+        let Some((trade_enable_timestamp, constants)) = self.pending_constants.take() else {
+            self.doubt(DoubtReason::BadAccount);
+            return;
+        };
+        let variables = AdaptiveVariables {
+            last_reference_update_timestamp,
+            last_major_swap_timestamp,
+            volatility_reference,
+            tick_group_index_reference,
+            volatility_accumulator,
+        };
+        self.oracle = Some(Oracle { trade_enable_timestamp, constants, variables });
+        self.changed = true;
     }
 
     fn clear(&mut self) {

@@ -4,9 +4,23 @@ use engine_model::units::PPM_ONE;
 use engine_model::{AssetId, Side};
 
 use super::book::Book;
-use crate::signal::leg::{Conversion, Take};
-use crate::signal::ratio::Ratio;
+use super::take::Take;
+use crate::num::ratio::Ratio;
 use crate::tables::{MarketKind, RateSpec, Tables};
+
+/// What one quote unit of a leg is worth in pair money.
+#[derive(Clone, Copy, Debug)]
+pub struct Conversion {
+    /// At the middle of the rate's book: what gross profit is stated at.
+    pub mid: Ratio,
+    /// At the side that a conversion would hit, taker fee of that book included.
+    pub hit: Ratio,
+}
+
+impl Conversion {
+    /// The leg settles in the asset the pair accounts in.
+    pub const NONE: Self = Self { mid: Ratio::ONE, hit: Ratio::ONE };
+}
 
 /// Best prices of a rate's book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,9 +9,12 @@ use engine_model::Side;
 use engine_model::units::PPM_ONE;
 use engine_poolmath::whirlpool::{Amount, Path, Segment, SwapError};
 
-use super::approx::Approx;
-use super::ratio::{Ratio, mul_div_ceil, mul_div_floor};
 use crate::market::book::{Book, Level};
+use crate::market::rates::Conversion;
+use crate::market::take::Take;
+use crate::num::approx::Approx;
+use crate::num::ratio::{Ratio, mul_div_ceil, mul_div_floor};
+use crate::tables::BaseToken;
 
 /// A book side to take from.
 #[derive(Clone, Copy, Debug)]
@@ -24,15 +27,6 @@ pub struct BookLeg<'a> {
     pub quote_per_tick_lot: Ratio,
     /// Taker fee. Unit: parts per million of the notional, in the quote asset.
     pub taker_fee_ppm: u32,
-}
-
-/// Which token of a pool is the base asset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BaseToken {
-    /// Token A: bought by swapping B to A.
-    A,
-    /// Token B: bought by swapping A to B.
-    B,
 }
 
 /// One direction of a pool.
@@ -55,20 +49,6 @@ pub enum Source<'a> {
     Pool(PoolLeg<'a>),
 }
 
-/// What one quote unit of the leg is worth in pair money.
-#[derive(Clone, Copy, Debug)]
-pub struct Conversion {
-    /// At the middle of the rate's book: what gross profit is stated at.
-    pub mid: Ratio,
-    /// At the side that a conversion would hit, taker fee of that book included.
-    pub hit: Ratio,
-}
-
-impl Conversion {
-    /// The leg settles in the asset the pair accounts in.
-    pub const NONE: Self = Self { mid: Ratio::ONE, hit: Ratio::ONE };
-}
-
 /// One leg of a pair.
 #[derive(Clone, Copy, Debug)]
 pub struct Leg<'a> {
@@ -78,15 +58,6 @@ pub struct Leg<'a> {
     pub conversion: Conversion,
     /// Declared cost of treating the leg's base asset as the pair's. Unit: ppm of the leg's value.
     pub equivalence_ppm: u32,
-}
-
-/// Whether a leg buys or sells the base.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Take {
-    /// Buys base: from asks, or exact-out from a pool.
-    Buy,
-    /// Sells base: to bids, or exact-in into a pool.
-    Sell,
 }
 
 /// Exact figures of one leg at one size.

@@ -4,11 +4,9 @@
 //! [`waterfall`] prices it part by part, [`evaluation`] is the record of one look, [`opportunity`]
 //! its life. [`spatial`] puts them together for one pair of venues.
 
-pub mod approx;
 pub mod evaluation;
 pub mod leg;
 pub mod opportunity;
-pub mod ratio;
 pub mod sizing;
 pub mod spatial;
 pub mod waterfall;

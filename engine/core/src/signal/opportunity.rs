@@ -33,6 +33,7 @@ impl Opportunity {
 
 /// What an evaluation did to its pair's opportunity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "kept inline so that nothing is allocated")]
 pub enum Change {
     /// There is none and was none, or it goes on.
     None,

@@ -7,11 +7,12 @@
 //! not depend on the size do not move it. The point is then rounded to lots and its neighbours are
 //! priced with exact integers.
 
-use super::approx::Approx;
-use super::leg::{Factors, Leg, Piece, Shape, Source, Take};
 use engine_poolmath::whirlpool::Segment;
 
+use super::leg::{Factors, Leg, Piece, Shape, Source};
 use super::waterfall::{Priced, PricingError, Terms, price};
+use crate::market::take::Take;
+use crate::num::approx::Approx;
 
 /// Limits that the size is chosen within. Given as inputs; risk checks the result again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

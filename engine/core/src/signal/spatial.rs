@@ -4,16 +4,17 @@ use engine_model::units::PPM_ONE;
 use engine_model::{AssetId, InstrumentId};
 
 use super::evaluation::{Code, Evaluation};
-use super::leg::{BookLeg, Conversion, Leg, PoolLeg, Source, Take};
-use super::ratio::{Ratio, mul_div_floor};
+use super::leg::{BookLeg, Leg, PoolLeg, Source};
 use super::sizing::{
     Caps, PairQuote, Sized, TouchEdge, best_size, cap_atoms, first_cell, touch_edges,
 };
 use super::waterfall::{Priced, PricingError, Terms, price};
 use crate::market::book::BookState;
 use crate::market::pool::{At, PoolState};
-use crate::market::rates::{self, Touch};
-use crate::step::{Core, Market};
+use crate::market::rates::{self, Conversion, Touch};
+use crate::market::take::Take;
+use crate::market::world::{Market, World};
+use crate::num::ratio::{Ratio, mul_div_floor};
 use crate::tables::{COINS_PER_LAMPORT, MarketKind, PairSpec};
 
 /// Inputs of a pair that did not come from its two markets, and the first refusal they give.
@@ -31,7 +32,7 @@ struct Sizing {
     pieces_touched: u32,
 }
 
-impl Core {
+impl World {
     /// Looks at a pair.
     pub(crate) fn evaluate(&self, pair: &PairSpec, seq: u64, now_ns: u64) -> Evaluation {
         match self.try_evaluate(pair, seq, now_ns) {

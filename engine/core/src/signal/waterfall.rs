@@ -2,9 +2,10 @@
 
 use engine_model::units::PPM_ONE;
 
-use super::leg::{LegError, LegQuote, Take};
-use super::ratio::{Ratio, mul_div_ceil};
+use super::leg::{LegError, LegQuote};
 use super::sizing::PairQuote;
+use crate::market::take::Take;
+use crate::num::ratio::{Ratio, mul_div_ceil};
 
 /// Costs of a pair besides those of its legs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

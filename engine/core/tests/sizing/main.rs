@@ -1,12 +1,16 @@
 //! The chosen size against an exhaustive search (small cases) or a fine grid with local search.
 //!
 //! `RIPTIDE_SIZING_CASES` sets the number of random pairs; 100,000 is the full campaign.
+#![expect(clippy::print_stdout, reason = "the size of the campaign is told to who runs it")]
 
 use engine_core::market::book::Book;
-use engine_core::signal::leg::{BaseToken, BookLeg, Conversion, Leg, PoolLeg, Source, Take};
-use engine_core::signal::ratio::Ratio;
+use engine_core::market::rates::Conversion;
+use engine_core::market::take::Take;
+use engine_core::num::ratio::Ratio;
+use engine_core::signal::leg::{BookLeg, Leg, PoolLeg, Source};
 use engine_core::signal::sizing::{Caps, PairQuote, Sized, best_size};
 use engine_core::signal::waterfall::{Terms, price};
+use engine_core::tables::BaseToken;
 use engine_model::Side;
 use engine_poolmath::whirlpool::{
     Direction, Existence, MAX_SQRT_PRICE, MIN_SQRT_PRICE, Path, Pool, TickArraySet,
@@ -73,7 +77,7 @@ impl Market {
     }
 }
 
-/// A book around `price` (quote units per atom = price_num / 2^64) with a random grid.
+/// A book around `price` (quote units per atom = `price_num` / 2^64) with a random grid.
 fn random_book(rng: &mut Rng, raw_price_q32: u128, lots_per_level: u64) -> Market {
     let mut book = Book::with_window_log2(10);
     // One tick-lot is worth 10^-e quote units: the finer, the larger the tick count.
@@ -83,7 +87,7 @@ fn random_book(rng: &mut Rng, raw_price_q32: u128, lots_per_level: u64) -> Marke
     let mid = u64::try_from(mid.clamp(1_000, 1 << 55)).expect("clamped");
     let spread = 1 + rng.below(mid / 200 + 1);
     let (mut bid, mut ask) = (mid, mid + spread);
-    for _ in 0..1 + rng.below(20) {
+    for _ in 0..=rng.below(20) {
         let size = 1 + rng.below(lots_per_level);
         book.set(Side::Bid, bid, size).expect("in range");
         book.set(Side::Ask, ask, 1 + rng.below(lots_per_level)).expect("in range");
@@ -254,12 +258,12 @@ fn searched(case: &Case, quote: &PairQuote<'_>, small: bool, chosen: u128) -> (i
     let net = |lots: u128| price(quote, lots * lot).ok().map(|priced| priced.net);
     let mut best = (i128::MIN, 0);
     let mut consider = |lots: u128| {
-        if lots > 0 && lots * lot <= case.cap {
-            if let Some(net) = net(lots)
-                && net > best.0
-            {
-                best = (net, lots);
-            }
+        if lots > 0
+            && lots * lot <= case.cap
+            && let Some(net) = net(lots)
+            && net > best.0
+        {
+            best = (net, lots);
         }
     };
     if small {
@@ -288,12 +292,12 @@ fn searched(case: &Case, quote: &PairQuote<'_>, small: bool, chosen: u128) -> (i
     while step > 0 {
         let (before, at) = best;
         for candidate in [at.saturating_sub(step), at + step] {
-            if candidate > 0 && candidate * lot <= case.cap {
-                if let Some(net) = net(candidate)
-                    && net > best.0
-                {
-                    best = (net, candidate);
-                }
+            if candidate > 0
+                && candidate * lot <= case.cap
+                && let Some(net) = net(candidate)
+                && net > best.0
+            {
+                best = (net, candidate);
             }
         }
         if best.0 == before {

@@ -1,0 +1,10 @@
+//! Which way a leg trades.
+
+/// Whether a leg buys or sells the base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Take {
+    /// Buys base: from asks, or exact-out from a pool.
+    Buy,
+    /// Sells base: to bids, or exact-in into a pool.
+    Sell,
+}
