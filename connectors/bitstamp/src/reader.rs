@@ -205,13 +205,12 @@ impl BitstampDecoder {
         let symbol = channel.strip_prefix(DIFF_PREFIX);
         match (event, symbol) {
             ("subscription_succeeded", Some(symbol)) => drop(self.position(symbol)),
-            ("subscription_succeeded", None) => {}
             ("unsubscription_succeeded", Some(symbol)) => {
                 if let Some(position) = self.position(symbol) {
                     self.lose(position, DoubtReason::Disconnected, stamp(recv_ns, 0), out);
                 }
             }
-            ("unsubscription_succeeded", None) => {}
+            ("subscription_succeeded" | "unsubscription_succeeded", None) => {}
             ("heartbeat", _) => {
                 out.push(stamp(recv_ns, 0), Event::NO_MARKET, Body::Heartbeat { counter: 0 });
             }

@@ -20,6 +20,26 @@ pub(crate) struct Learned {
     level: KeyOrder<4>,
     minute: MinuteMemo,
     level_minute: MinuteMemo,
+    /// The last readable time of a level, as long as it has the usual length: levels share it.
+    level_time: [u8; LEVEL_TIME_LEN],
+}
+
+/// Bytes of `2026-01-01T00:00:00.149812Z`.
+const LEVEL_TIME_LEN: usize = 27;
+
+impl Learned {
+    /// Checks that a level's time is one.
+    #[inline]
+    fn level_time(&mut self, text: &[u8]) -> Option<()> {
+        if text == self.level_time {
+            return Some(());
+        }
+        self.level_minute.parse(text)?;
+        if let Ok(usual) = text.try_into() {
+            self.level_time = usual;
+        }
+        Some(())
+    }
 }
 
 /// The decoder's state that a frame must fit.
@@ -244,8 +264,19 @@ struct Around {
     between: Part,
     behind: Part,
     side: Side,
-    price_first: bool,
+    layout: Layout,
 }
+
+/// Where the numbers stand in the level.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// Price, then quantity, with nothing between or behind but what the usual order demands.
+    Usual,
+    PriceFirst,
+    QuantityFirst,
+}
+
+const USUAL_BETWEEN: &[u8; 17] = b",\"new_quantity\":\"";
 
 fn levels(
     cursor: &mut Cursor<'_>,
@@ -286,21 +317,37 @@ fn levels(
 #[inline]
 fn again(cursor: &mut Cursor<'_>, around: &Around, grid: &Grid) -> Option<(Side, u64, u64)> {
     let start = cursor.at();
-    let (first, second) =
-        if around.price_first { (grid.tick, grid.lot) } else { (grid.lot, grid.tick) };
-    let read = (|| {
-        cursor.same(around.before).then_some(())?;
-        let first = cursor.steps_to_quote(first)?;
-        cursor.same(around.between).then_some(())?;
-        let second = cursor.steps_to_quote(second)?;
-        cursor.same(around.behind).then_some((first, second))
-    })();
-    let Some((first, second)) = read else {
+    let read = numbers_again(cursor, around, grid);
+    let Some((price, size)) = read else {
         cursor.seek(start);
         return None;
     };
-    let (price, size) = if around.price_first { (first, second) } else { (second, first) };
     Some((around.side, price, size))
+}
+
+#[inline]
+fn numbers_again(cursor: &mut Cursor<'_>, around: &Around, grid: &Grid) -> Option<(u64, u64)> {
+    cursor.same(around.before).then_some(())?;
+    match around.layout {
+        Layout::Usual => {
+            let price = cursor.steps_to_quote(grid.tick)?;
+            cursor.literal(USUAL_BETWEEN).then_some(())?;
+            let size = cursor.steps_to_quote(grid.lot)?;
+            cursor.literal(b"}").then_some((price, size))
+        }
+        Layout::PriceFirst => {
+            let price = cursor.steps_to_quote(grid.tick)?;
+            cursor.same(around.between).then_some(())?;
+            let size = cursor.steps_to_quote(grid.lot)?;
+            cursor.same(around.behind).then_some((price, size))
+        }
+        Layout::QuantityFirst => {
+            let size = cursor.steps_to_quote(grid.lot)?;
+            cursor.same(around.between).then_some(())?;
+            let price = cursor.steps_to_quote(grid.tick)?;
+            cursor.same(around.behind).then_some((price, size))
+        }
+    }
 }
 
 /// A level with its keys in any order.
@@ -327,7 +374,7 @@ fn level(
                     cursor.literal(b"\"offer\"").then_some(Side::Ask)?
                 };
             }
-            TIME => drop(learned.level_minute.parse(cursor.text()?)?),
+            TIME => learned.level_time(cursor.text()?)?,
             PRICE => price = Number::read(cursor, grid.tick)?,
             _ => size = Number::read(cursor, grid.lot)?,
         }
@@ -341,13 +388,17 @@ fn level(
     }
     let price_first = price.start < size.start;
     let (first, second) = if price_first { (price, size) } else { (size, price) };
-    *around = Some(Around {
-        before: Part::between(start, first.start),
-        between: Part::between(first.end, second.start),
-        behind: Part::between(second.end, cursor.at()),
-        side,
-        price_first,
-    });
+    let between = Part::between(first.end, second.start);
+    let behind = Part::between(second.end, cursor.at());
+    let bytes = cursor.bytes();
+    let is_usual = price_first && behind.len == 1 && between.of(bytes) == USUAL_BETWEEN;
+    let layout = match (is_usual, price_first) {
+        (true, _) => Layout::Usual,
+        (false, true) => Layout::PriceFirst,
+        (false, false) => Layout::QuantityFirst,
+    };
+    let before = Part::between(start, first.start);
+    *around = Some(Around { before, between, behind, side, layout });
     Some((side, price.steps, size.steps))
 }
 

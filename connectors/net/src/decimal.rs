@@ -99,9 +99,74 @@ impl ShortDecimal {
 
 /// Reads the plain decimal that starts at `at`; `None` when it is malformed or has more than 19
 /// digits (then [`parse_price`] decides).
+///
+/// Up to eight digits on either side of the point are read at once: their number varies from level to
+/// level, and the processor would guess the end of a loop wrong each time.
 #[inline]
 #[must_use]
 pub fn read_quoted(bytes: &[u8], at: usize) -> Option<ShortDecimal> {
+    let Some(whole) = eight_at(bytes, at) else { return read_digits(bytes, at) };
+    let (whole_len, whole) = leading_digits(whole);
+    let point = at + whole_len;
+    if whole_len == 0 {
+        return None;
+    }
+    let behind = bytes.get(point).copied();
+    if behind != Some(b'.') {
+        if whole_len == 8 && behind.is_some_and(|byte| byte.is_ascii_digit()) {
+            return read_digits(bytes, at);
+        }
+        return Some(ShortDecimal { mantissa: whole, places: 0, end: point });
+    }
+    let Some(fraction) = eight_at(bytes, point + 1) else { return read_digits(bytes, at) };
+    let (places, fraction) = leading_digits(fraction);
+    let end = point + 1 + places;
+    if places == 0 {
+        return None;
+    }
+    if places == 8 && bytes.get(end).is_some_and(u8::is_ascii_digit) {
+        return read_digits(bytes, at);
+    }
+    // At most 16 digits: below 10¹⁶.
+    Some(ShortDecimal { mantissa: whole * POW10[places] + fraction, places, end })
+}
+
+#[inline]
+fn eight_at(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..).and_then(<[u8]>::first_chunk).copied().map(u64::from_le_bytes)
+}
+
+/// Every byte of an 8-byte word.
+const fn each(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// How many digits the eight characters begin with, 0 to 8, and their value. Character k is byte k.
+#[inline]
+fn leading_digits(characters: u64) -> (usize, u64) {
+    let word = characters ^ each(b'0');
+    // The top bit of every byte above 9. Nothing carries: 0x7f + 0x76 fits a byte.
+    let others = (((word & each(0x7f)) + each(0x76)) | word) & each(0x80);
+    let len = others.trailing_zeros() / 8; // 8 where all are digits
+    if len == 0 {
+        return (0, 0);
+    }
+    // Moved up so that the last digit is the last byte; what comes in below counts as zeros.
+    (len as usize, eight_digits(word << (64 - 8 * len)))
+}
+
+/// Eight digits, the most significant in the lowest byte, as a number: pairs, then fours and eight.
+#[inline]
+const fn eight_digits(digits: u64) -> u64 {
+    const MASK: u64 = 0x0000_00ff_0000_00ff;
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let upper = (pairs & MASK).wrapping_mul(100 + (1_000_000 << 32));
+    let lower = ((pairs >> 16) & MASK).wrapping_mul(1 + (10_000 << 32));
+    upper.wrapping_add(lower) >> 32
+}
+
+/// One digit after the other: near the end of a text, and for long numbers.
+fn read_digits(bytes: &[u8], at: usize) -> Option<ShortDecimal> {
     let mut mantissa = 0_u64;
     let mut index = at;
     while let Some(digit) = digit_at(bytes, index) {
@@ -237,7 +302,7 @@ impl Plain {
 impl fmt::Display for Plain {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut units = u128::from(self.count) * u128::from(self.step.step);
-        let mut places = usize::from(self.step.places);
+        let mut places = self.step.places;
         while places > 0 && units.is_multiple_of(10) {
             units /= 10; // exact
             places -= 1;
@@ -245,7 +310,7 @@ impl fmt::Display for Plain {
         if places == 0 {
             return write!(out, "{units}");
         }
-        let one = 10_u128.pow(u32::from(self.step.places).min(places as u32));
+        let (one, places) = (10_u128.pow(places.into()), usize::from(places));
         // Whole part and remainder: together exact.
         write!(out, "{}.{:0places$}", units / one, units % one)
     }

@@ -149,6 +149,11 @@ proptest! {
     }
 
     #[test]
+    fn the_window_reads_what_the_loop_reads(text in "[0-9.\",x\u{0}-\u{7f}\u{80}-\u{ff}]{0,40}|[0-9]{1,18}(\\.[0-9]{0,18})?\"[a-z]{0,20}") {
+        prop_assert_eq!(read_quoted(text.as_bytes(), 0), read_digits(text.as_bytes(), 0));
+    }
+
+    #[test]
     fn short_and_long_readings_agree(text in "[0-9.]{0,24}", step in 1_u64..20, places in 0_u8..=18) {
         let step = Step { step, places };
         prop_assert_eq!(parse_steps(text.as_bytes(), step), parse_any(text.as_bytes(), step));

@@ -241,6 +241,12 @@ impl Part {
     pub const fn between(start: usize, end: usize) -> Self {
         Self { at: start, len: end - start }
     }
+
+    /// Its bytes; empty when it is not a part of this text.
+    #[must_use]
+    pub fn of(self, text: &[u8]) -> &[u8] {
+        text.get(self.at..self.at + self.len).unwrap_or_default()
+    }
 }
 
 /// The order in which a connection writes the keys of an object, as last seen.
