@@ -12,7 +12,7 @@ use engine_model::Venue;
 use engine_poolmath::whirlpool::{Amount, Direction};
 
 use crate::cli_output::{Exit, Failure, Form, note, write_failed, write_text};
-use crate::{check, inspect_book};
+use crate::{check, inspect_book, replay};
 
 /// Finds, sizes and prices arbitrage between order books and on-chain pools, exactly.
 #[derive(Debug, Parser)]
@@ -24,11 +24,32 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run recordings through the whole engine and report what it saw
+    Replay(ReplayArgs),
     /// Look into a single recording or account file
     #[command(subcommand)]
     Inspect(Inspect),
     /// Check a configuration as strictly as running does
     Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+struct ReplayArgs {
+    /// Bundle folder or single recording; by default the bundle that ships
+    #[arg(value_name = "PATH")]
+    path: Option<PathBuf>,
+    /// Configuration file (TOML); by default the bundle's own
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Override a key, for instance `signal.min_edge_bps=4`; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// Threads: 1 decodes on the core's own thread; the results are the same
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: Option<u16>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -125,6 +146,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(command: Command) -> ExitCode {
     match command {
+        Command::Replay(args) => {
+            let form = form(args.json);
+            let ReplayArgs { path, config, sets, threads, .. } = args;
+            let threads = threads.map(usize::from);
+            replay::command(&replay::ReplayArgs { path, config, sets, threads, form }).into()
+        }
         Command::Check(args) => check::run(&args.config, &args.sets, form(args.json)).into(),
         Command::Inspect(Inspect::Book(args)) => {
             let venue = args.venue.map(|venue| match venue {

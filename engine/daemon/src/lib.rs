@@ -2,7 +2,7 @@
 //!
 //! Layout: [`cli`] reads the command line and holds the table of exit codes, [`cli_output`] writes
 //! results and errors, [`check`] reads a configuration file, [`inspect_book`] rebuilds books from a
-//! recording.
+//! recording, [`replay`] runs recordings through the whole engine.
 //!
 //! Deliberately absent: decisions. What a frame means is the connectors' business, what it is worth
 //! the core's. Start reading at [`cli::run`].
@@ -11,3 +11,4 @@ pub mod check;
 pub mod cli;
 pub mod cli_output;
 pub mod inspect_book;
+pub mod replay;

@@ -94,11 +94,27 @@ impl SolanaDecoder {
         for account in &answered {
             self.learn_mint(account);
         }
+        self.judge(&answered, slot, arrival, out);
         let shown: Vec<_> = answered.iter().map(|one| (one.pubkey, one.shown())).collect();
         for (pubkey, account) in &shown {
             self.answered(pubkey, *account, (slot, complete), &shown, (arrival, out));
         }
         Ok(())
+    }
+
+    /// Says of each pool in the answer whether its mints let it be traded.
+    fn judge(&self, answered: &[Answered], slot: u64, arrival: Arrival, out: &mut Sink) {
+        if self.accepted.is_none() {
+            return;
+        }
+        for one in answered {
+            let Some((market, mints)) = self.feed.pools.market_and_mints(&one.pubkey) else {
+                continue;
+            };
+            let is_tradable = mints.iter().all(|mint| self.is_mint_accepted(mint));
+            out.push(arrival.stamp(slot), market, Body::Status { tradable: u8::from(is_tradable) });
+            out.close(arrival.line);
+        }
     }
 
     /// Owner and data; `None` for a value that cannot be decoded.

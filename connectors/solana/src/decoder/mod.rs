@@ -70,6 +70,8 @@ pub struct SolanaDecoder {
     requests: BTreeMap<u64, Subscribed>,
     /// Mints that an answer has shown.
     mints: BTreeMap<Pubkey, MintAccount>,
+    /// Powers accepted by mint; none: nobody asked for the pools to be judged by their mints.
+    accepted: Option<BTreeMap<Pubkey, MintPowers>>,
 }
 
 /// Everything but the reader, whose answer is borrowed while this changes.
@@ -102,7 +104,24 @@ impl SolanaDecoder {
             },
             requests: BTreeMap::new(),
             mints: BTreeMap::new(),
+            accepted: None,
         }
+    }
+
+    /// From now on each bootstrap says in a [`engine_model::Body::Status`] whether the pool may be
+    /// traded: only when both mints were shown, neither takes a transfer fee (the sizing does not
+    /// model one), and each one's powers are among those accepted for it by name.
+    pub fn judge_mints(&mut self, accepted: impl IntoIterator<Item = (Pubkey, MintPowers)>) {
+        self.accepted = Some(accepted.into_iter().collect());
+    }
+
+    /// Whether a mint's powers are accepted; false while it was not shown.
+    fn is_mint_accepted(&self, mint: &Pubkey) -> bool {
+        let accepted = self.accepted.as_ref().and_then(|all| all.get(mint)).copied();
+        self.mints.get(mint).is_some_and(|shown| {
+            shown.transfer_fees.is_none()
+                && shown.powers.without(accepted.unwrap_or_default()).is_empty()
+        })
     }
 
     /// Reads frames this way from now on.

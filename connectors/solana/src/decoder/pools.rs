@@ -6,7 +6,7 @@ use connector_net::books::{BookState, mark_snapshot};
 use connector_net::decode::{Sink, Stamp};
 use connector_net::{Markets, Odd, OddCounts};
 use engine_model::units::NS_PER_MS;
-use engine_model::{Body, DoubtReason, Venue};
+use engine_model::{Body, DoubtReason, MarketId, Venue};
 use solana_pubkey::Pubkey;
 
 use super::PoolExpected;
@@ -144,6 +144,13 @@ impl Pools {
     /// Whether the configuration names this pool.
     pub(super) fn expects(&self, pubkey: &Pubkey) -> bool {
         self.expected.iter().any(|expected| expected.pool == *pubkey)
+    }
+
+    /// Market and expected mints of a configured pool.
+    pub(super) fn market_and_mints(&self, pubkey: &Pubkey) -> Option<(MarketId, [Pubkey; 2])> {
+        let expected = self.expected.iter().find(|expected| expected.pool == *pubkey)?;
+        let position = self.markets.find(pubkey.to_string().as_bytes())?;
+        Some((self.markets.get(position).id, [expected.mint_a, expected.mint_b]))
     }
 
     fn learn(&mut self, pubkey: Pubkey, role: Role) -> Result<(), Refused> {

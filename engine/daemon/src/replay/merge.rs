@@ -1,0 +1,210 @@
+//! All batches of all sources in one order: (receive time, source number, line).
+//!
+//! Each source has a lane: its decoder, and two lock-free rings to the core's side (events, and one
+//! head per batch). A batch is committed whole before its head, so whoever sees a head can take the
+//! batch. Lanes are pumped by worker threads, or by the core's own thread when there is one thread;
+//! the order that comes out is the same.
+
+use std::time::Instant;
+
+use connector_net::Sink;
+use engine_model::{Body, DoubtReason, Event, Flags};
+use engine_telemetry::{Stage, StageHistograms};
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use super::source::{Decoded, Source, SourceStats};
+
+/// Events a ring holds: the largest book (131,072 levels) and its clear. 64 bytes each: 8.4 MB.
+const RING_EVENTS: usize = 131_072 + 1_024;
+/// Heads a ring holds. 48 bytes each.
+const RING_HEADS: usize = 8_192;
+
+/// Head of a batch on its way to the core.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    recv_ns: u64,
+    line: u64,
+    events: usize,
+    sent: Instant,
+}
+
+/// The producing side of a source.
+pub struct Lane<'a> {
+    source: Option<Source<'a>>,
+    sink: Sink,
+    decoded: Option<Decoded>,
+    /// Batches of the sink that were sent.
+    sent: usize,
+    rings: Option<(Producer<Event>, Producer<Head>)>,
+    stats: SourceStats,
+    histograms: StageHistograms,
+    /// Batches larger than the ring, replaced by a doubt.
+    oversized: u64,
+}
+
+/// What a lane did when it was pumped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pumped {
+    /// It got on.
+    Progress,
+    /// A ring is full.
+    Full,
+    /// Everything is sent; the rings are given up.
+    Done,
+}
+
+/// The consuming side of a source.
+pub struct Port {
+    events: Consumer<Event>,
+    heads: Consumer<Head>,
+    head: Option<Head>,
+    done: bool,
+}
+
+/// A lane and its port.
+#[must_use]
+pub fn lane(source: Source<'_>) -> (Lane<'_>, Port) {
+    let (event_in, event_out) = RingBuffer::new(RING_EVENTS);
+    let (head_in, head_out) = RingBuffer::new(RING_HEADS);
+    let lane = Lane {
+        source: Some(source),
+        sink: Sink::default(),
+        decoded: None,
+        sent: 0,
+        rings: Some((event_in, head_in)),
+        stats: SourceStats::default(),
+        histograms: StageHistograms::new(),
+        oversized: 0,
+    };
+    (lane, Port { events: event_out, heads: head_out, head: None, done: false })
+}
+
+impl Lane<'_> {
+    /// Sends one batch, or decodes one record.
+    pub fn pump(&mut self) -> Pumped {
+        let (Some(source), Some((events, heads))) = (&mut self.source, &mut self.rings) else {
+            return Pumped::Done;
+        };
+        if let Some(decoded) = self.decoded {
+            let from = self.sent.checked_sub(1).map_or(0, |last| self.sink.batches[last].end);
+            if let Some(batch) = self.sink.batches.get(self.sent) {
+                let slice = &mut self.sink.events[from..batch.end];
+                let oversized = slice.len() > RING_EVENTS;
+                let slice = if oversized { shed(slice) } else { &*slice };
+                if heads.is_full() || events.slots() < slice.len() {
+                    return Pumped::Full;
+                }
+                let sent = events.push_entire_slice(slice);
+                sent.expect("Invariant: there was room and nobody else writes");
+                self.oversized += u64::from(oversized);
+                let head = Head {
+                    recv_ns: decoded.recv_ns,
+                    line: decoded.line,
+                    events: slice.len(),
+                    sent: Instant::now(),
+                };
+                heads.push(head).expect("Invariant: there was room and nobody else pushes");
+                self.sent += 1;
+                return Pumped::Progress;
+            }
+        }
+        self.sent = 0;
+        self.decoded = source.advance(&mut self.sink);
+        match self.decoded {
+            Some(decoded) => {
+                self.histograms.record(Stage::Decode, decoded.decode_ns);
+                Pumped::Progress
+            }
+            None => {
+                if let Some(source) = self.source.take() {
+                    self.stats = source.into_stats();
+                }
+                self.rings = None;
+                Pumped::Done
+            }
+        }
+    }
+
+    /// What the source did. Complete once it is done.
+    #[must_use]
+    pub fn into_stats(self) -> (SourceStats, StageHistograms, u64) {
+        (self.stats, self.histograms, self.oversized)
+    }
+}
+
+/// A batch that no ring holds is more than any book may have: the book is told so instead.
+fn shed(batch: &mut [Event]) -> &[Event] {
+    let first = &mut batch[0];
+    first.body = Body::BookDoubt { reason: DoubtReason::TooLarge };
+    first.flags = Flags(Flags::END_OF_BATCH);
+    &batch[..1]
+}
+
+impl Port {
+    /// Makes the next head known, waiting for it with `idle`. False: the source has ended.
+    fn fill(&mut self, mut idle: impl FnMut()) -> bool {
+        while self.head.is_none() && !self.done {
+            // Asked before the look, so that nothing sent before the end is missed.
+            let ended = self.heads.is_abandoned();
+            match self.heads.pop() {
+                Ok(head) => self.head = Some(head),
+                Err(_) if ended => self.done = true,
+                Err(_) => idle(),
+            }
+        }
+        self.head.is_some()
+    }
+}
+
+/// Takes the earliest batch of all ports and hands its events over. False: all have ended.
+pub fn next_batch(
+    ports: &mut [Port],
+    mut idle: impl FnMut(usize),
+    histograms: &mut StageHistograms,
+    mut take: impl FnMut(&Event),
+) -> bool {
+    let mut earliest: Option<(usize, Head)> = None;
+    for (number, port) in ports.iter_mut().enumerate() {
+        if !port.fill(|| idle(number)) {
+            continue;
+        }
+        if let Some(head) = port.head {
+            let key = |head: &Head, number: usize| (head.recv_ns, number, head.line);
+            if earliest.is_none_or(|(other, found)| key(&head, number) < key(&found, other)) {
+                earliest = Some((number, head));
+            }
+        }
+    }
+    let Some((number, head)) = earliest else { return false };
+    let port = &mut ports[number];
+    port.head = None;
+    let waited = u64::try_from(head.sent.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    histograms.record(Stage::Ring, waited);
+    let chunk = port.events.read_chunk(head.events);
+    let chunk = chunk.expect("Invariant: a batch is committed before its head");
+    for event in chunk {
+        take(&event);
+    }
+    true
+}
+
+/// Runs lanes until all are done. A full ring of one never keeps another from getting on, so the
+/// merge, which waits for the emptiest, always gets what it waits for.
+pub fn pump_all(lanes: &mut [Lane<'_>]) {
+    loop {
+        let (mut done, mut idle) = (true, true);
+        for lane in lanes.iter_mut() {
+            match lane.pump() {
+                Pumped::Progress => (done, idle) = (false, false),
+                Pumped::Full => done = false,
+                Pumped::Done => (),
+            }
+        }
+        if done {
+            return;
+        }
+        if idle {
+            std::thread::yield_now();
+        }
+    }
+}
