@@ -28,12 +28,15 @@ pub(crate) struct Learned {
 const LEVEL_TIME_LEN: usize = 27;
 
 impl Learned {
-    /// Checks that a level's time is one.
+    /// Passes over a level's time.
     #[inline]
-    fn level_time(&mut self, text: &[u8]) -> Option<()> {
-        if text == self.level_time {
+    fn level_time(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
+        let start = cursor.at();
+        if cursor.literal(b"\"") && cursor.literal(&self.level_time) && cursor.literal(b"\"") {
             return Some(());
         }
+        cursor.seek(start);
+        let text = cursor.text()?;
         self.level_minute.parse(text)?;
         if let Ok(usual) = text.try_into() {
             self.level_time = usual;
@@ -227,6 +230,7 @@ fn event_key(cursor: &mut Cursor<'_>, order: &KeyOrder<3>, index: usize) -> Opti
 }
 
 /// What all levels of the frame share.
+#[derive(Clone, Copy)]
 struct Head {
     event: Event,
     grid: Grid,
@@ -374,7 +378,7 @@ fn level(
                     cursor.literal(b"\"offer\"").then_some(Side::Ask)?
                 };
             }
-            TIME => learned.level_time(cursor.text()?)?,
+            TIME => learned.level_time(cursor)?,
             PRICE => price = Number::read(cursor, grid.tick)?,
             _ => size = Number::read(cursor, grid.lot)?,
         }

@@ -13,8 +13,8 @@ struct Products<'a> {
 
 #[derive(Deserialize)]
 struct Product<'a> {
-    #[serde(borrow)]
-    product_id: Text<'a>,
+    #[serde(borrow, rename = "product_id")]
+    id: Text<'a>,
     #[serde(borrow)]
     price_increment: Option<Text<'a>>,
     #[serde(borrow)]
@@ -44,7 +44,7 @@ fn row(product: &Product<'_>) -> Option<(Box<str>, Grid)> {
     let step = |text: &Option<Text<'_>>| parse_step(&text.as_ref()?.0);
     let tick = step(&product.price_increment).or_else(|| step(&product.quote_increment))?;
     let lot = step(&product.base_increment)?;
-    Some((product.product_id.0.as_ref().into(), Grid { tick, lot }))
+    Some((product.id.0.as_ref().into(), Grid { tick, lot }))
 }
 
 #[cfg(test)]

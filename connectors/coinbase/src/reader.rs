@@ -72,6 +72,10 @@ impl Decoder for CoinbaseDecoder {
     }
 }
 
+const fn stamp(recv_ns: u64, venue_ns: u64, seq: u64) -> Stamp {
+    Stamp { recv_ns, venue_ns, seq, venue: Venue::Coinbase }
+}
+
 impl CoinbaseDecoder {
     /// A decoder for a connection with these markets.
     #[must_use]
@@ -102,12 +106,8 @@ impl CoinbaseDecoder {
         self.history_trades
     }
 
-    fn stamp(&self, recv_ns: u64, venue_ns: u64, seq: u64) -> Stamp {
-        Stamp { recv_ns, venue_ns, seq, venue: Venue::Coinbase }
-    }
-
     fn connected(&mut self, recv_ns: u64, line: u64, out: &mut Sink) {
-        let stamp = self.stamp(recv_ns, 0, 0);
+        let stamp = stamp(recv_ns, 0, 0);
         self.books.restart(&self.markets, stamp, out);
         out.close(line);
         self.next_seq = 0;
@@ -137,7 +137,7 @@ impl CoinbaseDecoder {
             // Nobody knows whose frame it was.
             out.abandon();
             self.counts.add(refusal.odd);
-            let stamp = self.stamp(recv_ns, 0, 0);
+            let stamp = stamp(recv_ns, 0, 0);
             self.books.doubt_all(refusal.doubt, &self.markets, stamp, out);
             out.close(line);
         }
@@ -150,7 +150,7 @@ impl CoinbaseDecoder {
         } else {
             self.counts.fast += 1;
             if out.open_len() == 0 {
-                let stamp = self.stamp(recv_ns, book.venue_ns, self.next_seq);
+                let stamp = stamp(recv_ns, book.venue_ns, self.next_seq);
                 out.push(stamp, self.markets.get(book.position).id, Body::Timer);
             }
         }
@@ -181,7 +181,7 @@ impl CoinbaseDecoder {
         };
         let seq = envelope.sequence_num.ok_or(Refusal::BAD_SHAPE)?;
         let venue_ns = self.read_time(envelope.timestamp.as_ref());
-        let frame = Frame { line, stamp: self.stamp(recv_ns, venue_ns, seq) };
+        let frame = Frame { line, stamp: stamp(recv_ns, venue_ns, seq) };
         if !self.take_sequence(frame, out) {
             return Ok(());
         }
@@ -374,7 +374,7 @@ impl CoinbaseDecoder {
                 if self.trade_ids.len() <= position {
                     self.trade_ids.resize(position + 1, 0);
                 }
-                let (id, last) = (trade.trade_id.0, self.trade_ids[position]);
+                let (id, last) = (trade.id.0, self.trade_ids[position]);
                 if is_history {
                     self.history_trades += 1;
                     self.trade_ids[position] = last.max(id);
@@ -403,7 +403,7 @@ impl CoinbaseDecoder {
         };
         match parse_level(trade.price.bytes(), trade.size.bytes(), &market.grid) {
             Ok((price_ticks, size_lots)) => {
-                let trade_id = trade.trade_id.0;
+                let trade_id = trade.id.0;
                 let body = Body::Trade { maker_side, price_ticks, size_lots, trade_id };
                 out.push(Stamp { venue_ns, ..frame.stamp }, market.id, body);
             }

@@ -54,7 +54,8 @@ pub(crate) struct TradesEvent<'a> {
 /// A trade print; `side` is the maker's.
 #[derive(Deserialize)]
 pub(crate) struct Trade<'a> {
-    pub(crate) trade_id: Integer,
+    #[serde(rename = "trade_id")]
+    pub(crate) id: Integer,
     #[serde(borrow)]
     pub(crate) product_id: Text<'a>,
     #[serde(borrow)]

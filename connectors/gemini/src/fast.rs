@@ -6,6 +6,8 @@
 //! before `symbol`, the end of the array is guessed from its brackets; the guess is proven when the
 //! levels are read, which must end exactly there.
 
+use core::cell::Cell;
+
 use connector_net::books::{BookState, Books, FRAME_LEVELS_MAX};
 use connector_net::scan::{Cursor, KeyOrder};
 use connector_net::{Markets, Sink};
@@ -17,11 +19,17 @@ use engine_model::{Body, Event, Flags, Grid, Side, Venue};
 pub(crate) struct Learned {
     order: KeyOrder<5>,
     array_end: memchr::memmem::Finder<'static>,
+    /// Bytes behind the levels of the last update. Unit: bytes.
+    tail_len: Cell<usize>,
 }
 
 impl Default for Learned {
     fn default() -> Self {
-        Self { order: KeyOrder::default(), array_end: memchr::memmem::Finder::new(b"]]") }
+        Self {
+            order: KeyOrder::default(),
+            array_end: memchr::memmem::Finder::new(b"]]"),
+            tail_len: Cell::new(0),
+        }
     }
 }
 
@@ -141,11 +149,17 @@ fn key(cursor: &mut Cursor<'_>, order: &KeyOrder<5>, index: usize) -> Option<u8>
 /// Moves behind the array of levels, without reading them.
 fn skip_changes(cursor: &mut Cursor<'_>, learned: &Learned, is_snapshot: bool) -> Option<()> {
     let (bytes, start) = (cursor.bytes(), cursor.at());
-    // An update has no other array; in a snapshot, trades follow.
+    // An update has no other array and often the same tail as the one before; in a snapshot, trades
+    // follow.
+    let guess = bytes.len().wrapping_sub(learned.tail_len.get());
     let last = if is_snapshot {
         learned.array_end.find(&bytes[start..]).map(|at| start + at + 1)
+    } else if guess > start && bytes.get(guess - 1..=guess) == Some(b"],") {
+        Some(guess - 1)
     } else {
-        memchr::memrchr(b']', &bytes[start..]).map(|at| start + at)
+        let last = memchr::memrchr(b']', &bytes[start..]).map(|at| start + at);
+        learned.tail_len.set(last.map_or(0, |last| bytes.len() - last - 1));
+        last
     };
     match last {
         Some(last) if last > start && bytes[last - 1] == b']' => {

@@ -52,7 +52,8 @@ mod tests {
     #[test]
     fn details_and_what_is_not() {
         const URL: &str = "https://api.gemini.com/v1/symbols/details/btcusd";
-        let rows: &[(&str, Option<(&str, Step, Step)>)] = &[
+        type Row = (&'static str, Option<(&'static str, Step, Step)>);
+        let rows: &[Row] = &[
             (
                 r#"{"symbol":"BTCUSD","tick_size":1e-08,"quote_increment":0.01}"#,
                 Some(("BTCUSD", Step::decimal(2), Step::decimal(8))),

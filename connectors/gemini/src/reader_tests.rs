@@ -31,7 +31,16 @@ fn said(out: &Sink) -> String {
             }
             Body::Heartbeat { .. } => format!("beat:{}", event.venue_ns),
             Body::Timer => format!("nothing{market}"),
-            ref other => panic!("not of this venue: {other:?}"),
+            Body::PoolPrice { .. }
+            | Body::PoolMeta { .. }
+            | Body::TickArrayBegin { .. }
+            | Body::Tick { .. }
+            | Body::OracleConstants { .. }
+            | Body::OracleVariables { .. }
+            | Body::Slot { .. }
+            | Body::Param { .. }
+            | Body::Ticker { .. }
+            | Body::Status { .. } => panic!("not of this venue: {:?}", event.body),
         }
     });
     words.collect::<Vec<_>>().join(" ")

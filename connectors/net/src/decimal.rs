@@ -131,19 +131,20 @@ pub fn read_quoted(bytes: &[u8], at: usize) -> Option<ShortDecimal> {
     Some(ShortDecimal { mantissa: whole * POW10[places] + fraction, places, end })
 }
 
+/// Eight characters from `at` on, the first in the lowest byte.
 #[inline]
-fn eight_at(bytes: &[u8], at: usize) -> Option<u64> {
+pub(crate) fn eight_at(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..).and_then(<[u8]>::first_chunk).copied().map(u64::from_le_bytes)
 }
 
 /// Every byte of an 8-byte word.
-const fn each(byte: u8) -> u64 {
+pub(crate) const fn each(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
 /// How many digits the eight characters begin with, 0 to 8, and their value. Character k is byte k.
 #[inline]
-fn leading_digits(characters: u64) -> (usize, u64) {
+pub(crate) fn leading_digits(characters: u64) -> (usize, u64) {
     let word = characters ^ each(b'0');
     // The top bit of every byte above 9. Nothing carries: 0x7f + 0x76 fits a byte.
     let others = (((word & each(0x7f)) + each(0x76)) | word) & each(0x80);
@@ -163,6 +164,39 @@ const fn eight_digits(digits: u64) -> u64 {
     let upper = (pairs & MASK).wrapping_mul(100 + (1_000_000 << 32));
     let lower = ((pairs >> 16) & MASK).wrapping_mul(1 + (10_000 << 32));
     upper.wrapping_add(lower) >> 32
+}
+
+/// Bytes that [`short_steps`] looks at: eight digits, a point, eight digits, a quote, rounded up.
+const SHORT_WINDOW: usize = 24;
+
+/// Places up to which `10⁸ × 10^places`, added twice, stays below 2⁶².
+const SHORT_PLACES_MAX: usize = 10;
+
+/// A decimal of at most eight digits on either side of the point and the quote behind it, as a count
+/// of a power of ten: the count and the bytes read. `None` for all else.
+#[inline]
+pub(crate) fn short_steps(text: &[u8; SHORT_WINDOW], step: Step) -> Option<(u64, usize)> {
+    let places = usize::from(step.places);
+    if step.step != 1 || places > SHORT_PLACES_MAX {
+        return None;
+    }
+    let (whole_len, whole) = leading_digits(u64::from_le_bytes(*text.first_chunk()?));
+    if whole_len == 0 {
+        return None;
+    }
+    let units = whole * POW10[places];
+    match text[whole_len] {
+        b'"' => Some((units, whole_len + 1)),
+        b'.' => {
+            let (len, fraction) = leading_digits(eight_at(text, whole_len + 1)?);
+            let end = whole_len + 1 + len;
+            if len == 0 || len > places || text[end] != b'"' {
+                return None;
+            }
+            Some((units + fraction * POW10[places - len], end + 1))
+        }
+        _ => None,
+    }
 }
 
 /// One digit after the other: near the end of a text, and for long numbers.

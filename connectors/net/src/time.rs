@@ -1,5 +1,7 @@
 //! Timestamps of venues to Unix nanoseconds, exactly.
 
+use crate::decimal::{POW10, eight_at, leading_digits};
+
 /// Nanoseconds in one second.
 pub const NS_PER_S: u64 = 1_000_000_000;
 
@@ -48,12 +50,21 @@ fn parse_in_minute(minute_s: i64, text: &[u8]) -> Option<u64> {
 }
 
 fn parse_fraction(text: &[u8]) -> Option<(u64, &[u8])> {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    if digits == 0 || digits > 9 {
-        return None;
+    let (mut digits, mut value) = match eight_at(text, 0) {
+        Some(eight) => leading_digits(eight),
+        None => (0, 0),
+    };
+    if digits == 0 || digits == 8 {
+        // Near the end of the text, or long: one digit after the other.
+        while let Some(digit @ b'0'..=b'9') = text.get(digits) {
+            value = value * 10 + u64::from(digit - b'0');
+            digits += 1;
+            if digits > 9 {
+                return None;
+            }
+        }
     }
-    let value = text[..digits].iter().fold(0, |value, byte| value * 10 + u64::from(byte - b'0'));
-    Some((value * crate::decimal::POW10[9 - digits], &text[digits..]))
+    (digits > 0).then(|| (value * POW10[9 - digits], &text[digits..]))
 }
 
 /// Offset of the zone in seconds.
