@@ -143,7 +143,8 @@ pub(crate) const fn each(byte: u8) -> u64 {
 }
 
 /// How many digits the eight characters begin with, 0 to 8, and their value. Character k is byte k.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a third of a frame's time; two words of arithmetic")]
 pub(crate) fn leading_digits(characters: u64) -> (usize, u64) {
     let word = characters ^ each(b'0');
     // The top bit of every byte above 9. Nothing carries: 0x7f + 0x76 fits a byte.
@@ -167,14 +168,15 @@ const fn eight_digits(digits: u64) -> u64 {
 }
 
 /// Bytes that [`short_steps`] looks at: eight digits, a point, eight digits, a quote, rounded up.
-const SHORT_WINDOW: usize = 24;
+pub(crate) const SHORT_WINDOW: usize = 24;
 
 /// Places up to which `10⁸ × 10^places`, added twice, stays below 2⁶².
 const SHORT_PLACES_MAX: usize = 10;
 
 /// A decimal of at most eight digits on either side of the point and the quote behind it, as a count
 /// of a power of ten: the count and the bytes read. `None` for all else.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a third of a frame's time; the grid stays in registers")]
 pub(crate) fn short_steps(text: &[u8; SHORT_WINDOW], step: Step) -> Option<(u64, usize)> {
     let places = usize::from(step.places);
     if step.step != 1 || places > SHORT_PLACES_MAX {

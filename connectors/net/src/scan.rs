@@ -11,7 +11,7 @@ use engine_model::grid::Step;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 
 use crate::books::FRAME_LEVELS_MAX;
-use crate::decimal::{each, eight_at, read_quoted, short_steps};
+use crate::decimal::{SHORT_WINDOW, each, eight_at, read_quoted, short_steps};
 
 /// Deepest nesting that [`Cursor::skip_value`] follows.
 const DEPTH_MAX: usize = 32;
@@ -139,12 +139,34 @@ impl<'a> Cursor<'a> {
     }
 
     /// A quoted decimal as a count of `step`, the opening quote already passed.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "a third of a frame's time; the grid stays in registers"
+    )]
     pub fn steps_to_quote(&mut self, step: Step) -> Option<u64> {
         let here = self.bytes.get(self.at..)?;
-        if let Some((units, len)) = here.first_chunk().and_then(|text| short_steps(text, step)) {
-            self.at += len;
-            return Some(units);
+        match here.first_chunk().and_then(|text| short_steps(text, step)) {
+            Some((units, len)) => {
+                self.at += len;
+                Some(units)
+            }
+            None => self.long_steps_to_quote(step),
+        }
+    }
+
+    /// Near the end of the text, long, or on a grid that is not a power of ten.
+    #[inline(never)]
+    fn long_steps_to_quote(&mut self, step: Step) -> Option<u64> {
+        let here = self.bytes.get(self.at..)?;
+        if here.len() < SHORT_WINDOW {
+            // Filled up with bytes that end any number.
+            let mut padded = [0; SHORT_WINDOW];
+            padded[..here.len()].copy_from_slice(here);
+            if let Some((units, len)) = short_steps(&padded, step) {
+                self.at += len;
+                return Some(units);
+            }
         }
         let read = read_quoted(self.bytes, self.at)?;
         if self.bytes.get(read.end) != Some(&b'"') {
