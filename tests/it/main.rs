@@ -9,3 +9,4 @@ mod bundle;
 mod decoders;
 mod poolmath;
 mod support;
+mod tidy;

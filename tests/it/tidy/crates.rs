@@ -1,0 +1,247 @@
+//! Which crate may use which.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{assert_none, files_below, read, read_toml};
+
+/// Every crate of the workspace: folder, name, crates of ours that it may use.
+const CRATES: &[(&str, &str, Uses)] = &[
+    ("engine/model", "engine-model", Uses::These(&[])),
+    ("engine/poolmath", "engine-poolmath", Uses::These(&[])),
+    ("engine/core", "engine-core", Uses::These(&["engine-model", "engine-poolmath"])),
+    ("engine/telemetry", "engine-telemetry", Uses::These(&["engine-model"])),
+    ("config", "config", Uses::These(&["engine-model"])),
+    ("connectors/net", "connector-net", Uses::These(&["engine-model", "engine-telemetry"])),
+    ("connectors/coinbase", "connector-coinbase", VENUE),
+    ("connectors/gemini", "connector-gemini", VENUE),
+    ("connectors/bitstamp", "connector-bitstamp", VENUE),
+    ("connectors/solana", "connector-solana", VENUE),
+    // Nothing of the venues: an encoder that shared code with a decoder would share its mistakes.
+    ("connectors/emulator", "connector-emulator", EMULATOR),
+    ("engine/daemon", "engine-daemon", Uses::Everything),
+    ("tests", "system-tests", Uses::Everything),
+    ("benches", "benches", Uses::Everything),
+];
+
+const VENUE: Uses = Uses::These(&["connector-net", "engine-model", "engine-poolmath"]);
+const EMULATOR: Uses = Uses::These(&["engine-model", "engine-poolmath"]);
+
+/// Crates that nobody may use.
+const TOPS: &[&str] = &["engine-daemon", "system-tests", "benches"];
+/// Except that the tests run the daemon.
+const TOP_EDGES: &[(&str, &str)] = &[("system-tests", "engine-daemon")];
+
+/// Crates whose dependency list is the proof that they cannot reach the outside, with the list.
+const CLOSED: &[(&str, &[&str])] = &[
+    ("engine-model", &[]),
+    ("engine-poolmath", &["ruint", "ruint-macro"]),
+    ("engine-core", &["engine-model", "engine-poolmath", "ruint", "ruint-macro"]),
+];
+
+/// Libraries that stay behind one door: name, the crates that may name it, why.
+const DOORS: &[(&str, &[&str], &str)] = &[
+    (
+        "solana-pubkey",
+        &["connector-solana", "connector-emulator", "engine-daemon"],
+        "chain libraries are heavy and belong to the chain's connector",
+    ),
+    ("orca_whirlpools_core", &["system-tests"], "another implementation is for comparing only"),
+    ("rust_decimal", &["system-tests", "engine-daemon"], "decimals belong to tests and reports"),
+];
+
+#[derive(Clone, Copy)]
+enum Uses {
+    These(&'static [&'static str]),
+    Everything,
+}
+
+/// Dependencies that a manifest names: normal ones, and all of them.
+struct Named {
+    normal: BTreeSet<String>,
+    all: BTreeSet<String>,
+}
+
+fn named(manifest: &toml::Table) -> Named {
+    let mut named = Named { normal: BTreeSet::new(), all: BTreeSet::new() };
+    let targets = manifest.get("target").and_then(|t| t.as_table()).into_iter().flatten();
+    let tables = targets.filter_map(|(_, table)| table.as_table()).chain([manifest]);
+    for table in tables {
+        for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let Some(list) = table.get(kind).and_then(|list| list.as_table()) else { continue };
+            for (key, value) in list {
+                let name = value.get("package").and_then(|name| name.as_str()).unwrap_or(key);
+                named.all.insert(name.to_owned());
+                if kind == "dependencies" {
+                    named.normal.insert(name.to_owned());
+                }
+            }
+        }
+    }
+    named
+}
+
+fn manifest(folder: &str) -> toml::Table {
+    read_toml(&format!("{folder}/Cargo.toml"))
+}
+
+#[test]
+fn crates_use_only_what_they_may() {
+    let ours: BTreeSet<&str> = CRATES.iter().map(|(_, name, _)| *name).collect();
+    let mut findings = Vec::new();
+    for (folder, name, uses) in CRATES {
+        for used in named(&manifest(folder)).all {
+            if !ours.contains(used.as_str()) {
+                continue;
+            }
+            let is_listed = match uses {
+                Uses::These(list) => list.contains(&used.as_str()),
+                Uses::Everything => true,
+            };
+            let is_top =
+                TOPS.contains(&used.as_str()) && !TOP_EDGES.contains(&(*name, used.as_str()));
+            if !is_listed || is_top {
+                findings.push(format!("{name} uses {used}"));
+            }
+        }
+    }
+    assert_none("crate edges that the layout does not allow", &findings);
+}
+
+#[test]
+fn every_crate_is_in_the_table_and_shares_the_lints() {
+    let workspace = read_toml("Cargo.toml");
+    let list = |key: &str| -> BTreeSet<String> {
+        let list = workspace["workspace"][key].as_array().expect("a list");
+        list.iter().map(|item| item.as_str().expect("a text").to_owned()).collect()
+    };
+    let tabled: BTreeSet<String> = CRATES.iter().map(|(folder, ..)| (*folder).to_owned()).collect();
+    assert_eq!(list("members"), tabled, "the table of this test holds the workspace's members");
+    assert_eq!(list("default-members").len(), 1, "`cargo run` has one choice");
+
+    let excluded = list("exclude");
+    let mut findings = Vec::new();
+    for path in files_below(".") {
+        let Some(folder) = path.strip_suffix("/Cargo.toml") else { continue };
+        let is_outside = excluded.iter().any(|other| {
+            folder == other
+                || folder.strip_prefix(other.as_str()).is_some_and(|f| f.starts_with('/'))
+        });
+        if !tabled.contains(folder) && !is_outside {
+            findings.push(format!("{folder} is neither a member nor excluded"));
+        }
+    }
+    for (folder, name, _) in CRATES {
+        let manifest = manifest(folder);
+        let inherits = |table: &str, key: &str| {
+            manifest.get(table).and_then(|t| t.get(key)).is_some_and(|value| {
+                value.as_bool().or_else(|| value.get("workspace")?.as_bool()) == Some(true)
+            })
+        };
+        assert_eq!(manifest["package"]["name"].as_str(), Some(*name), "{folder}");
+        for (table, key) in [
+            ("lints", "workspace"),
+            ("package", "edition"),
+            ("package", "rust-version"),
+            ("package", "license"),
+            ("package", "publish"),
+        ] {
+            if !inherits(table, key) {
+                findings.push(format!("{name} does not take {table}.{key} from the workspace"));
+            }
+        }
+    }
+    assert_none("manifests", &findings);
+}
+
+/// Packages of the lock file: name to the names that it depends on.
+fn locked() -> BTreeMap<String, BTreeSet<String>> {
+    let lock = read_toml("Cargo.lock");
+    let mut packages: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for package in lock["package"].as_array().expect("packages") {
+        let name = package["name"].as_str().expect("a name").to_owned();
+        let uses = package.get("dependencies").and_then(|list| list.as_array());
+        let uses = uses.into_iter().flatten().filter_map(|item| item.as_str());
+        let uses = uses.map(|item| item.split(' ').next().unwrap_or(item).to_owned());
+        packages.entry(name).or_default().extend(uses);
+    }
+    packages
+}
+
+#[test]
+fn the_pure_crates_depend_on_a_closed_list() {
+    let locked = locked();
+    let folder_of = |name: &str| CRATES.iter().find(|(_, n, _)| *n == name).map(|(f, ..)| *f);
+    for (name, expected) in CLOSED {
+        let mut closure = BTreeSet::new();
+        let mut open = vec![(*name).to_owned()];
+        while let Some(package) = open.pop() {
+            // The lock file mixes in what only tests use; the manifests of ours tell them apart.
+            let uses = match folder_of(&package) {
+                Some(folder) => named(&manifest(folder)).normal,
+                None => locked[&package].clone(),
+            };
+            open.extend(uses.into_iter().filter(|used| closure.insert(used.clone())));
+        }
+        let closure: Vec<&str> = closure.iter().map(String::as_str).collect();
+        assert_eq!(closure, *expected, "everything that {name} is linked with");
+    }
+}
+
+#[test]
+fn what_the_pure_crates_link_is_built_without_std() {
+    let spec = &read_toml("Cargo.toml")["workspace"]["dependencies"]["ruint"];
+    assert_eq!(spec.get("default-features").and_then(toml::Value::as_bool), Some(false));
+    assert!(spec.get("features").is_none(), "ruint without features is no_std");
+    // Features add up over a build: nobody else may bring the crate in with more of them.
+    let users: Vec<String> = locked()
+        .into_iter()
+        .filter(|(_, uses)| uses.contains("ruint"))
+        .map(|(name, _)| name)
+        .collect();
+    let may = ["engine-core", "engine-poolmath"];
+    assert!(users.iter().all(|user| may.contains(&user.as_str())), "{users:?} use ruint");
+    for (folder, name, _) in CRATES {
+        let own = manifest(folder);
+        let is_inherited = own.get("dependencies").and_then(|list| list.get("ruint"));
+        let has_more = is_inherited.is_some_and(|spec| spec.get("features").is_some());
+        assert!(!has_more, "{name} adds features to ruint");
+    }
+}
+
+#[test]
+fn some_libraries_stay_behind_their_door() {
+    let mut findings = Vec::new();
+    for (folder, name, _) in CRATES {
+        let named = named(&manifest(folder));
+        for (library, may, why) in DOORS {
+            if named.all.contains(*library) && !may.contains(name) {
+                findings.push(format!("{name} names {library}: {why}"));
+            }
+        }
+    }
+    assert_none("libraries in the wrong crate", &findings);
+
+    // The licence of later releases of this one does not allow what this project is for.
+    let lock = read("Cargo.lock");
+    let (_, orca) = lock.split_once("name = \"orca_whirlpools_core\"\n").expect("it is locked");
+    assert!(orca.starts_with("version = \"1.0.4\"\n"), "only release 1.0.4 is Apache-2.0");
+    assert_eq!(lock.matches("name = \"orca_").count(), 2, "1.0.4 and its macros");
+}
+
+#[test]
+fn versions_live_in_the_workspace() {
+    let mut findings = Vec::new();
+    for (folder, name, _) in CRATES {
+        let manifest = manifest(folder);
+        for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let list = manifest.get(kind).and_then(|list| list.as_table());
+            for (key, value) in list.into_iter().flatten() {
+                let inherits = value.get("workspace").and_then(toml::Value::as_bool);
+                if inherits != Some(true) {
+                    findings.push(format!("{name}: {key} does not come from the workspace"));
+                }
+            }
+        }
+    }
+    assert_none("dependencies with a version of their own", &findings);
+}
