@@ -69,7 +69,16 @@ impl Tally {
                 Body::Heartbeat { .. } => self.heartbeats += 1,
                 Body::BookDoubt { .. } => self.doubts += 1,
                 Body::BookClear => assert_eq!(levels, 0),
-                ref other => panic!("unexpected in these captures: {other:?}"),
+                Body::Status { .. }
+                | Body::PoolPrice { .. }
+                | Body::PoolMeta { .. }
+                | Body::TickArrayBegin { .. }
+                | Body::Tick { .. }
+                | Body::OracleConstants { .. }
+                | Body::OracleVariables { .. }
+                | Body::Slot { .. }
+                | Body::Param { .. }
+                | Body::Timer => panic!("unexpected in these captures: {event:?}"),
             }
         }
         if is_snapshot {

@@ -107,7 +107,11 @@ impl Twins {
             connector_net::Input::Received(frame) => {
                 String::from_utf8_lossy(&frame[..frame.len().min(2_000)]).into_owned()
             }
-            _ => format!("{input:?}").chars().take(2_000).collect(),
+            connector_net::Input::Connected
+            | connector_net::Input::Sent(_)
+            | connector_net::Input::Http { .. } => {
+                format!("{input:?}").chars().take(2_000).collect()
+            }
         };
         assert_eq!(self.fast_out.events, self.typed_out.events, "line {line}: {}", shown());
         assert_eq!(self.fast_out.batches, self.typed_out.batches, "line {line}: {}", shown());

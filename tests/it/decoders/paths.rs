@@ -51,6 +51,34 @@ fn both_paths_agree_on_damaged_frames() {
     }
 }
 
+/// What a damage puts between two bytes.
+const TOKENS: [&[u8]; 24] = [
+    b"\"",
+    b",",
+    b"}",
+    b"]",
+    b"{",
+    b"[",
+    b"\\",
+    b" ",
+    b"\n",
+    b"0",
+    b"00",
+    b".",
+    b"-1",
+    b"e9",
+    b"\"\"",
+    b"null",
+    b"\\u0030",
+    b"\x00",
+    b"\xff",
+    b"\xc3\xa9",
+    b"9999999999999999999",
+    b"\"x\":1,",
+    b"\"type\":\"update\",",
+    b"true",
+];
+
 /// One to three small damages of the kinds that a wire, a cut file or a changed venue would make.
 fn damage(frame: &[u8], rng: &mut Rng) -> Vec<u8> {
     let mut bytes = frame.to_vec();
@@ -65,32 +93,6 @@ fn damage(frame: &[u8], rng: &mut Rng) -> Vec<u8> {
             1 => bytes.len() - 1 - rng.index(near),
             _ => rng.index(bytes.len()),
         };
-        const TOKENS: [&[u8]; 24] = [
-            b"\"",
-            b",",
-            b"}",
-            b"]",
-            b"{",
-            b"[",
-            b"\\",
-            b" ",
-            b"\n",
-            b"0",
-            b"00",
-            b".",
-            b"-1",
-            b"e9",
-            b"\"\"",
-            b"null",
-            b"\\u0030",
-            b"\x00",
-            b"\xff",
-            b"\xc3\xa9",
-            b"9999999999999999999",
-            b"\"x\":1,",
-            b"\"type\":\"update\",",
-            b"true",
-        ];
         match rng.below(8) {
             0 => bytes[at] ^= 1 << rng.below32(8),
             1 => bytes[at] = b"0123456789.\"[]{},: bs"[rng.index(21)],
