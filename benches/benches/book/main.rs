@@ -1,11 +1,9 @@
 //! Book update plus best prices: our book against two `BTreeMap<i64, i64>`.
 //!
 //! First the ratios, each the median of short turns that alternate, so that a busy machine slows
-//! both sides and a turn that was interrupted does not count; then divan's table of the same work. Streams: the recorded Coinbase BTC one, a deep one
-//! modelled on it, and one at the touch.
+//! both sides and a turn that was interrupted does not count; then divan's table of the same work.
+//! Streams: the recorded Coinbase BTC one, a deep one modelled on it, and one at the touch.
 #![expect(clippy::print_stdout, reason = "a benchmark reports on standard output")]
-
-mod streams;
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -14,7 +12,7 @@ use std::time::Instant;
 use engine_core::market::book::{Book, Level};
 use engine_model::Side;
 
-use streams::{Stream, Update};
+use benches::streams::{self, Stream, Update};
 
 /// Passes over a stream of which the median turn counts.
 const ROUNDS: usize = 61;
@@ -24,11 +22,8 @@ const ROUNDS: usize = 61;
 const TURN_UPDATES: usize = 2_500;
 
 fn main() {
-    for stream in [streams::coinbase_btc(), Some(streams::deep()), Some(streams::near_touch())] {
-        match stream {
-            Some(stream) => print_ratio(&stream),
-            None => println!("coinbase_btc: skipped, the capture is not on this machine"),
-        }
+    for stream in [streams::coinbase_btc(), streams::deep(), streams::near_touch()] {
+        print_ratio(&stream);
     }
     divan::main();
 }
@@ -214,7 +209,5 @@ fn near_touch<T: Target>(bencher: divan::Bencher<'_, '_>) {
 
 #[divan::bench(types = [Book, Maps])]
 fn coinbase_btc<T: Target>(bencher: divan::Bencher<'_, '_>) {
-    if let Some(stream) = streams::coinbase_btc() {
-        bench_stream::<T>(bencher, &stream);
-    }
+    bench_stream::<T>(bencher, &streams::coinbase_btc());
 }

@@ -1,25 +1,29 @@
 //! Streams of book updates. Each ends where it began: the second half undoes the first.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use engine_model::Side;
 
 /// One level as a venue sends it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Update {
-    pub(crate) side: Side,
+pub struct Update {
+    /// Side of the book.
+    pub side: Side,
     /// Unit: ticks.
-    pub(crate) price_ticks: u64,
+    pub price_ticks: u64,
     /// Unit: lots; zero deletes.
-    pub(crate) size_lots: u64,
+    pub size_lots: u64,
 }
 
 /// A snapshot and what came after it.
-pub(crate) struct Stream {
-    pub(crate) name: &'static str,
-    pub(crate) snapshot: Vec<Update>,
-    pub(crate) updates: Vec<Update>,
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// For tables.
+    pub name: &'static str,
+    /// Levels before the first update.
+    pub snapshot: Vec<Update>,
+    /// Updates and what undoes them.
+    pub updates: Vec<Update>,
 }
 
 impl Stream {
@@ -68,7 +72,8 @@ fn deep_snapshot() -> Vec<Update> {
 }
 
 /// Updates at the ranks of the recorded stream: p50 209, p90 1,423, p99 9,021.
-pub(crate) fn deep() -> Stream {
+#[must_use]
+pub fn deep() -> Stream {
     let snapshot = deep_snapshot();
     let mut draws = Draws(5);
     let updates = (0..10_000)
@@ -93,7 +98,8 @@ pub(crate) fn deep() -> Stream {
 }
 
 /// Updates in the first forty ticks of a full ladder around a price that walks.
-pub(crate) fn near_touch() -> Stream {
+#[must_use]
+pub fn near_touch() -> Stream {
     let mut centre = 1_000_000_u64;
     let mut snapshot = Vec::new();
     for offset in 1..=2_000 {
@@ -132,17 +138,12 @@ pub(crate) fn near_touch() -> Stream {
     Stream::closed("near_touch", snapshot, updates)
 }
 
-/// The recorded Coinbase BTC-USD stream, if the capture is there: ticks of one cent, lots of 10⁻⁸.
+/// The recorded Coinbase BTC-USD stream: ticks of one cent, lots of 10⁻⁸.
 ///
 /// Read here with `serde_json` alone, so that nothing of the decoder can make it easier.
-pub(crate) fn coinbase_btc() -> Option<Stream> {
-    let root = std::env::var_os("RIPTIDE_SHARED_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")),
-        PathBuf::from,
-    );
-    let packed =
-        std::fs::read(root.join("coinbase/advanced_trade_20260809_btc_eth_first15s.jsonl.zst"))
-            .ok()?;
+#[must_use]
+pub fn coinbase_btc() -> Stream {
+    let packed = crate::recorded("coinbase.jsonl.zst");
     let text = zstd::stream::decode_all(packed.as_slice()).expect("the capture is whole");
     let (mut snapshot, mut updates) = (Vec::new(), Vec::new());
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -163,7 +164,7 @@ pub(crate) fn coinbase_btc() -> Option<Stream> {
             out.extend(event["updates"].as_array().expect("updates").iter().map(update));
         }
     }
-    Some(Stream::closed("coinbase_btc", snapshot, updates))
+    Stream::closed("coinbase_btc", snapshot, updates)
 }
 
 fn update(level: &serde_json::Value) -> Update {
