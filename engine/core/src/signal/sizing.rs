@@ -82,14 +82,22 @@ pub(super) struct Stop {
 ///
 /// [`PricingError`] when the chosen size cannot be priced exactly.
 pub fn best_size(pair: &PairQuote<'_>) -> Result<Option<Sized>, PricingError> {
-    let cap = cap_atoms(pair);
-    let stop = walk(pair, cap);
     let lot = pair.lot_atoms;
+    let base_cap = pair.caps.base_atoms / lot * lot;
+    let mut stop = walk(pair, base_cap);
+    // Inverting the caps in quote is dear; most sizes stay within them.
+    let wanted = stop.atoms / lot * lot;
+    let allowed = within_caps_at_most(pair, wanted);
+    let cap = if allowed < wanted { allowed } else { base_cap };
+    stop.atoms = stop.atoms.min(cap);
     let down = stop.atoms / lot * lot;
     let up = if stop.atoms == down && down > 0 { down } else { down + lot };
     let mut best: Option<(u128, Priced)> = None;
     for atoms in [down, up] {
         if atoms == 0 || atoms > cap || best.is_some_and(|(chosen, _)| chosen == atoms) {
+            continue;
+        }
+        if atoms == up && up != down && !is_within_caps(pair, atoms) {
             continue;
         }
         match price(pair, atoms) {
@@ -194,34 +202,58 @@ const NEIGHBOURS: u128 = 4;
 /// value and the rounding of the estimate stay within one quote unit per segment.
 const UNIT_VALUE_IGNORED: i128 = 3;
 
-/// The largest multiple of the lot that every cap allows.
-pub(super) fn cap_atoms(pair: &PairQuote<'_>) -> u128 {
-    let lot = pair.lot_atoms;
-    let mut cap = pair.caps.base_atoms;
-    for (leg, take, quote_max) in [
-        (&pair.buy, Take::Buy, pair.caps.buy_total.min(pair.caps.buy_notional)),
-        (&pair.sell, Take::Sell, pair.caps.sell_notional),
-    ] {
-        if quote_max != u128::MAX {
-            cap = cap.min(leg.atoms_within_quote(take, quote_max));
-        }
-    }
-    cap = cap / lot * lot;
-    // Inverting a leg rounds; step down until the exact figures agree. Each inversion is at most a
-    // unit of base off, so this ends at once.
-    for _ in 0..CAP_STEPS_MAX {
-        if cap == 0 || within_caps(pair, cap) {
-            return cap;
-        }
-        cap -= lot;
-    }
-    0
+/// Whether the caps leave room for at least one lot.
+pub(super) fn has_room(pair: &PairQuote<'_>) -> bool {
+    pair.caps.base_atoms >= pair.lot_atoms && is_within_caps(pair, pair.lot_atoms)
 }
 
-/// Steps down from the inverted cap before giving up on the pair. Two were the most ever needed.
-const CAP_STEPS_MAX: u32 = 16;
+/// The largest multiple of the lot, at most `wanted` (which is one), that the caps in quote allow.
+///
+/// Both legs' totals grow with the size, so the largest is found by doubling steps from the
+/// inverted caps, which are a few units off at most, and halving between: at most twice 128 looks,
+/// mostly four.
+fn within_caps_at_most(pair: &PairQuote<'_>, wanted: u128) -> u128 {
+    let lot = pair.lot_atoms;
+    if wanted == 0 || is_within_caps(pair, wanted) {
+        return wanted;
+    }
+    let inverted = pair
+        .buy
+        .atoms_within_quote(Take::Buy, pair.caps.buy_total.min(pair.caps.buy_notional))
+        .min(pair.sell.atoms_within_quote(Take::Sell, pair.caps.sell_notional));
+    let is_allowed = |lots: u128| lots == 0 || is_within_caps(pair, lots * lot);
+    // `low` is allowed, `high` is not.
+    let mut high = wanted / lot;
+    let mut low;
+    let mut step = 1;
+    let guess = (inverted / lot).min(high - 1);
+    if is_allowed(guess) {
+        low = guess;
+        while low + step < high && is_allowed(low + step) {
+            low += step;
+            step *= 2;
+        }
+        high = high.min(low + step);
+    } else {
+        high = guess;
+        while step < high && !is_allowed(high - step) {
+            high -= step;
+            step *= 2;
+        }
+        low = high.saturating_sub(step);
+    }
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if is_allowed(middle) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    low * lot
+}
 
-fn within_caps(pair: &PairQuote<'_>, atoms: u128) -> bool {
+fn is_within_caps(pair: &PairQuote<'_>, atoms: u128) -> bool {
     let caps = &pair.caps;
     if caps.buy_total != u128::MAX || caps.buy_notional != u128::MAX {
         match pair.buy.quote(Take::Buy, atoms) {
@@ -362,7 +394,8 @@ fn touch_edge(pair: &PairQuote<'_>, buy: Factors, sell: Factors) -> TouchEdge {
 }
 
 /// The size with the best gross profit within the first cell, in whole lots and at least one: what
-/// a candidate is stated at when no size survives its costs. Zero when either leg holds less.
+/// a candidate is stated at when no size survives its costs. Within the caps, unless they leave no
+/// room at all. Zero when either leg holds less than a lot.
 #[must_use]
 pub fn first_cell(pair: &PairQuote<'_>) -> u128 {
     let lot = pair.lot_atoms;
@@ -375,6 +408,9 @@ pub fn first_cell(pair: &PairQuote<'_>) -> u128 {
     };
     let end = buy.end.min(sell.end);
     let best = crossing(&buy, &sell, 0, end).unwrap_or(end);
-    let cap = cap_atoms(pair).max(lot);
-    (best.min(cap) / lot * lot).max(lot).min(end / lot * lot)
+    let whole = (best / lot * lot).max(lot).min(end / lot * lot);
+    if !has_room(pair) {
+        return whole;
+    }
+    within_caps_at_most(pair, whole.min(pair.caps.base_atoms / lot * lot))
 }

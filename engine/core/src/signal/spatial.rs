@@ -6,7 +6,7 @@ use engine_model::{AssetId, InstrumentId};
 use super::evaluation::{Code, Evaluation};
 use super::leg::{BookLeg, Leg, PoolLeg, Source};
 use super::sizing::{
-    Caps, PairQuote, Sized, TouchEdge, best_size, cap_atoms, first_cell, touch_edges,
+    Caps, PairQuote, Sized, TouchEdge, best_size, first_cell, has_room, touch_edges,
 };
 use super::waterfall::{Priced, PricingError, Terms, price};
 use crate::market::book::BookState;
@@ -61,7 +61,7 @@ impl World {
             Ok(Some(sizing)) => (sizing, None),
             Ok(None) => match near_miss(&quote, other.as_ref()) {
                 Some(sizing) => {
-                    let no_room = cap_atoms(&quote) == 0;
+                    let no_room = !has_room(&quote);
                     (sizing, no_room.then_some(Code::NoRoom))
                 }
                 None => return Ok(evaluation),

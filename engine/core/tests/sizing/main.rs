@@ -9,7 +9,7 @@ use engine_core::market::take::Take;
 use engine_core::num::ratio::Ratio;
 use engine_core::signal::leg::{BookLeg, Leg, PoolLeg, Source};
 use engine_core::signal::sizing::{Caps, PairQuote, Sized, best_size};
-use engine_core::signal::waterfall::{Terms, price};
+use engine_core::signal::waterfall::{Priced, Terms, price};
 use engine_core::tables::BaseToken;
 use engine_model::Side;
 use engine_poolmath::whirlpool::{
@@ -23,6 +23,9 @@ use rng::{Rng, budget};
 
 /// Raw prices from 10⁻⁶ to 10⁶ as square roots in Q64.64 are ticks ±138,162.
 const TICK_RANGE: i32 = 138_000;
+
+/// Most rounds of the local search.
+const ROUNDS_MAX: usize = 2_000;
 
 struct Market {
     book: Book,
@@ -189,6 +192,8 @@ struct Case {
     lot_atoms: u128,
     terms: Terms,
     cap: u128,
+    /// In quote units of the leg: what the buy may cost, and both notionals.
+    quote_caps: [u128; 3],
 }
 
 impl Case {
@@ -198,7 +203,12 @@ impl Case {
             sell: self.sell.leg(Take::Sell),
             lot_atoms: self.lot_atoms,
             terms: self.terms,
-            caps: Caps { base_atoms: self.cap, ..Caps::NONE },
+            caps: Caps {
+                base_atoms: self.cap,
+                buy_total: self.quote_caps[0],
+                buy_notional: self.quote_caps[1],
+                sell_notional: self.quote_caps[2],
+            },
         }
     }
 }
@@ -249,13 +259,34 @@ fn random_case(rng: &mut Rng, small: bool) -> Case {
     };
     let cap = if small { 1 + u128::from(rng.below(400)) } else { u128::from(rng.next() >> 8) };
     let (buy, sell) = if rng.below(2) == 0 { (pool, other) } else { (other, pool) };
-    Case { buy, sell, lot_atoms, terms, cap }
+    let mut case = Case { buy, sell, lot_atoms, terms, cap, quote_caps: [u128::MAX; 3] };
+    if rng.below(3) == 0 {
+        limit_in_quote(rng, &mut case);
+    }
+    case
+}
+
+/// Puts one of the caps in quote somewhere around what the uncapped size needs.
+fn limit_in_quote(rng: &mut Rng, case: &mut Case) {
+    let Ok(Some(free)) = best_size(&case.quote()) else { return };
+    let figures = [free.priced.buy.total, free.priced.buy.gross, free.priced.sell.gross];
+    let which = rng.index(3);
+    case.quote_caps[which] = figures[which] * u128::from(rng.below(120)) / 100;
+}
+
+fn is_within(caps: &Caps, priced: &Priced) -> bool {
+    priced.buy.total <= caps.buy_total
+        && priced.buy.gross <= caps.buy_notional
+        && priced.sell.gross <= caps.sell_notional
 }
 
 /// The best net over every lot, or over a grid and hill climbs from its best points.
 fn searched(case: &Case, quote: &PairQuote<'_>, small: bool, chosen: u128) -> (i128, u128) {
     let lot = case.lot_atoms;
-    let net = |lots: u128| price(quote, lots * lot).ok().map(|priced| priced.net);
+    let net = |lots: u128| {
+        let priced = price(quote, lots * lot).ok()?;
+        is_within(&quote.caps, &priced).then_some(priced.net)
+    };
     let mut best = (i128::MIN, 0);
     let mut consider = |lots: u128| {
         if lots > 0
@@ -289,7 +320,11 @@ fn searched(case: &Case, quote: &PairQuote<'_>, small: bool, chosen: u128) -> (i
         consider(centre + part);
     }
     let mut step = (top / 128).max(1);
-    while step > 0 {
+    // Longer steps while they help, shorter ones when they do not: ends after some hundred rounds.
+    for _ in 0..ROUNDS_MAX {
+        if step == 0 {
+            break;
+        }
         let (before, at) = best;
         for candidate in [at.saturating_sub(step), at + step] {
             if candidate > 0
@@ -300,9 +335,7 @@ fn searched(case: &Case, quote: &PairQuote<'_>, small: bool, chosen: u128) -> (i
                 best = (net, candidate);
             }
         }
-        if best.0 == before {
-            step /= 2;
-        }
+        step = if best.0 == before { step / 2 } else { step.saturating_mul(2).min(top) };
     }
     best
 }
@@ -321,6 +354,7 @@ fn check(seed: u64, small: bool) -> bool {
         assert_eq!(waterfall.gross - costs, sized.priced.net, "seed {seed}: the waterfall sums");
         assert_eq!(atoms % case.lot_atoms, 0, "seed {seed}: whole lots");
         assert!(atoms <= case.cap, "seed {seed}: within the cap");
+        assert!(is_within(&quote.caps, &sized.priced), "seed {seed}: within the caps in quote");
     }
     let (best, best_lots) = searched(&case, &quote, small, atoms);
     let best = best.max(idle);

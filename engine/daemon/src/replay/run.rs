@@ -5,7 +5,7 @@ use std::time::Instant;
 use connector_net::{Markets, OddCounts};
 use engine_core::tables::PairSpec;
 use engine_core::{Core, Outbox, Probe, Tables};
-use engine_model::Venue;
+use engine_model::{Event, Venue};
 use engine_telemetry::{Stage, StageHistograms};
 use indicatif::ProgressBar;
 
@@ -165,6 +165,24 @@ fn prepare<'a>(
     }
     let (tables, names) = from_config(&plan.config, &grids);
     Ok((sources, tables, names))
+}
+
+/// The events of a part in the order in which its core consumes them, and the core's tables: what
+/// measurements and tests of the core alone start from.
+///
+/// # Errors
+///
+/// [`Failure`] when a recording is damaged.
+pub fn merged_events(plan: &Plan, part: &Part) -> Result<(Vec<Event>, Tables), Failure> {
+    let (sources, tables, _) = prepare(plan, part)?;
+    let (mut lanes, mut ports): (Vec<Lane<'_>>, Vec<Port>) = sources.into_iter().map(lane).unzip();
+    let mut histograms = StageHistograms::new();
+    let mut events = Vec::new();
+    let mut pump = |number: usize| {
+        assert_ne!(lanes[number].pump(), Pumped::Full, "Invariant: an empty ring has room");
+    };
+    while next_batch(&mut ports, &mut pump, &mut histograms, |event| events.push(*event)) {}
+    Ok((events, tables))
 }
 
 fn run_part(
