@@ -236,8 +236,8 @@ impl BitstampDecoder {
         data: Option<&RawValue>,
         out: &mut Sink,
     ) {
-        self.counts.typed += 1;
         let Some(position) = self.position(symbol) else { return };
+        self.counts.typed += 1;
         match self.levels(recv_ns, position, data.map(RawValue::get), Flags(0), out) {
             Ok(micros) => self.diff(recv_ns, line, position, micros, out),
             Err((refusal, micros)) => {

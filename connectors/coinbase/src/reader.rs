@@ -268,9 +268,10 @@ impl CoinbaseDecoder {
         if events.over {
             return Err(Refusal::TOO_LARGE);
         }
-        if events.list.iter().any(|event| &*event.kind.0 != "snapshot") {
-            self.counts.typed += 1;
-        }
+        let is_own_update = |event: &wire::BookEvent<'_>| {
+            &*event.kind.0 != "snapshot" && self.markets.find_or_add(&event.product_id.0).is_some()
+        };
+        self.counts.typed += u64::from(events.list.iter().any(is_own_update));
         // Positions of the markets in this frame, and of those with a snapshot in it.
         let mut touched = Vec::new();
         let mut snapshots = Vec::new();

@@ -168,12 +168,12 @@ impl GeminiDecoder {
         out: &mut Sink,
     ) -> Result<(), Refusal> {
         let is_snapshot = envelope.trades.is_some() || envelope.auction_events.is_some();
-        self.counts.typed += u64::from(!is_snapshot);
         let symbol = envelope.symbol.as_ref().ok_or(Refusal::BAD_SHAPE)?;
         let Some(position) = self.markets.find_or_add(&symbol.0) else {
             self.counts.add(Odd::UnknownMarket);
             return Ok(());
         };
+        self.counts.typed += u64::from(!is_snapshot);
         if !is_snapshot && self.books.state(position) != BookState::Live {
             self.counts.add(Odd::BeforeSnapshot);
             return Ok(());

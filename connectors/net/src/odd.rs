@@ -118,7 +118,7 @@ pub struct OddCounts {
     pub frames: u64,
     /// Book-update frames read by the allocation-free path.
     pub fast: u64,
-    /// Book-update frames that fell back to the typed path.
+    /// Book-update frames of the table's markets that fell back to the typed path.
     pub typed: u64,
 }
 
