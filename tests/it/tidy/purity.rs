@@ -46,25 +46,48 @@ const BANNED_FUNCTIONS: &[&str] = &[
     "std::thread::sleep",
 ];
 
+/// What a text contains that it must not, with lines.
+fn impurities(text: &str) -> Vec<String> {
+    let code = code(text);
+    let mut findings = Vec::new();
+    for (line, start, word) in words(&code) {
+        let is_lifetime = code[..start].ends_with('\'');
+        if let Some((_, instead)) = BANNED.iter().find(|(banned, _)| *banned == word)
+            && !is_lifetime
+        {
+            findings.push(format!("{line}: {word}; use {instead}"));
+        }
+    }
+    findings.extend(float_literals(&code).iter().map(|line| format!("{line}: a float literal")));
+    findings
+}
+
 #[test]
 fn nothing_in_the_deciding_crates_can_differ_between_runs() {
     let mut findings = Vec::new();
     for krate in PURE {
         for (path, text) in rust_below(&format!("{krate}/src")) {
-            let code = code(&text);
-            for (line, start, word) in words(&code) {
-                let is_lifetime = code[..start].ends_with('\'');
-                if let Some((_, instead)) = BANNED.iter().find(|(banned, _)| *banned == word)
-                    && !is_lifetime
-                {
-                    findings.push(format!("{path}:{line}: {word}; use {instead}"));
-                }
-            }
-            let floats = float_literals(&code);
-            findings.extend(floats.iter().map(|line| format!("{path}:{line}: a float literal")));
+            findings.extend(impurities(&text).iter().map(|found| format!("{path}:{found}")));
         }
     }
     assert_none("what the deciding crates must not contain", &findings);
+}
+
+#[test]
+fn impurities_are_found_in_code_only() {
+    for (text, count) in [
+        ("let x: f64 = y;", 1),
+        ("use std::collections::HashMap;", 2),
+        ("let now = Instant::now();", 1),
+        ("let x = 0.5;", 1),
+        ("unsafe { x() }", 1),
+        ("// HashMap, f64 and 0.5", 0),
+        ("let x = \"std\";", 0),
+        ("fn a(x: &'static str) {}", 0),
+        ("let standard = environment;", 0),
+    ] {
+        assert_eq!(impurities(text).len(), count, "{text}");
+    }
 }
 
 #[test]
