@@ -186,6 +186,7 @@ fn neighbours(pair: &PairQuote<'_>, cap: u128, chosen: &mut (u128, Priced)) {
                 && atoms <= cap
                 && let Ok(priced) = price(pair, atoms)
                 && priced.net > chosen.1.net
+                && (atoms < centre || is_within_caps(pair, atoms))
             {
                 *chosen = (atoms, priced);
             }

@@ -110,19 +110,15 @@ impl Lane<'_> {
         }
         self.sent = 0;
         self.decoded = source.advance(&mut self.sink);
-        match self.decoded {
-            Some(decoded) => {
-                self.histograms.record(Stage::Decode, decoded.decode_ns);
-                Pumped::Progress
-            }
-            None => {
-                if let Some(source) = self.source.take() {
-                    self.stats = source.into_stats();
-                }
-                self.rings = None;
-                Pumped::Done
-            }
+        if let Some(decoded) = self.decoded {
+            self.histograms.record(Stage::Decode, decoded.decode_ns);
+            return Pumped::Progress;
         }
+        if let Some(source) = self.source.take() {
+            self.stats = source.into_stats();
+        }
+        self.rings = None;
+        Pumped::Done
     }
 
     /// What the source did. Complete once it is done.

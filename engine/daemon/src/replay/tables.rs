@@ -204,7 +204,7 @@ fn market_spec(config: &Config, market: &config::Market, stated: Option<Grid>) -
             spec.kind = MarketKind::Book { grid: grid_of(market, stated) };
             spec.taker_fee_ppm = book.taker_fee_ppm;
             spec.stale_after_ns = book.stale_after_ms.saturating_mul(NS_PER_MS);
-            let size = book.min_order_size.and_then(|size| e18(size));
+            let size = book.min_order_size.and_then(e18);
             spec.min_order_size_e18 = size.unwrap_or(0);
             let notional =
                 book.min_order_notional.and_then(|it| scaled_up(it, decimals(market.quote)));
