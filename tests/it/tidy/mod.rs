@@ -43,8 +43,12 @@ fn files_below(folder: &str) -> Vec<String> {
 
 /// Every Rust file below `folder`, as (relative path, text).
 fn rust_below(folder: &str) -> Vec<(String, String)> {
-    let files = files_below(folder).into_iter().filter(|path| path.ends_with(".rs"));
-    files.map(|path| (path.clone(), read(&path))).collect()
+    let is_rust = |path: &String| Path::new(path).extension().is_some_and(|end| end == "rs");
+    files_below(folder)
+        .into_iter()
+        .filter(is_rust)
+        .map(|path| (path.clone(), read(&path)))
+        .collect()
 }
 
 /// Text of a file of the project.
