@@ -5,8 +5,7 @@ use alloc::vec::Vec;
 use engine_model::MarketId;
 use engine_model::event::Event;
 
-use crate::market::world::World;
-pub use crate::market::world::{Aged, Market};
+use crate::market::world::{Market, World};
 use crate::outbox::{Outbox, Output};
 use crate::probe::{Probe, Stage};
 use crate::signal::opportunity::{Change, Opportunity, Tracker};

@@ -6,7 +6,7 @@ use std::cell::Cell;
 
 use engine_core::market::book::BookState;
 use engine_core::market::pool::PoolState;
-use engine_core::step::Market;
+use engine_core::market::world::Market;
 use engine_core::{Core, NoProbe, Outbox, Output};
 use engine_daemon::cli_output::Form;
 use engine_daemon::replay::ReplayArgs;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use engine_core::market::book::BookState;
 use engine_core::market::pool::PoolState;
+use engine_core::market::world::Market;
 use engine_core::signal::evaluation::{Code, Evaluation};
 use engine_core::signal::opportunity::Opportunity;
-use engine_core::step::Market;
 use engine_core::{Core, Output};
 use engine_model::Side;
 
