@@ -153,6 +153,22 @@ fn every_crate_is_in_the_table_and_shares_the_lints() {
     assert_none("manifests", &findings);
 }
 
+#[test]
+fn dependencies_are_found_wherever_they_hide() {
+    for (shows, text, normal, all) in [
+        ("plain", "[dependencies]\na = \"1\"", 1, 1),
+        ("for tests", "[dev-dependencies]\na = \"1\"", 0, 1),
+        ("for builds", "[build-dependencies]\na = \"1\"", 0, 1),
+        ("renamed", "[dependencies]\nb = { package = \"a\", version = \"1\" }", 1, 1),
+        ("for one target", "[target.'cfg(unix)'.dependencies]\na = \"1\"", 1, 1),
+        ("another", "[dependencies]\nb = \"1\"", 0, 0),
+    ] {
+        let named = named(&text.parse().expect("TOML"));
+        let found = |list: &BTreeSet<String>| usize::from(list.contains("a"));
+        assert_eq!((found(&named.normal), found(&named.all)), (normal, all), "{shows}");
+    }
+}
+
 /// Packages of the lock file: name to the names that it depends on.
 fn locked() -> BTreeMap<String, BTreeSet<String>> {
     let lock = read_toml("Cargo.lock");
