@@ -20,12 +20,13 @@ use std::process::ExitCode;
 use turns::Item;
 
 /// Name and maker of each item, in the order of the report.
-const ITEMS: [(&str, fn() -> Item); 11] = [
+const ITEMS: [(&str, fn() -> Item); 12] = [
     ("coinbase-updates", decode::coinbase_updates),
     ("gemini-updates", decode::gemini_updates),
     ("coinbase-snapshots", decode::coinbase_snapshots),
     ("gemini-snapshots", decode::gemini_snapshots),
     ("book-btc", book::btc),
+    ("book-btc-barter", book::btc_barter),
     ("book-near-touch", book::near_touch),
     ("quote-0", || quote::item(0)),
     ("quote-1", || quote::item(1)),

@@ -2,7 +2,7 @@
 //!
 //! The machine is shared: whoever runs long is interrupted, and the other side is flattered. So each
 //! turn is some tens of microseconds long (a snapshot is one turn, however long it takes), all sides
-//! take the same turn one after the other in rotating order, and of the times that a side needed for
+//! take the same turn one after the other in changing order, and of the times that a side needed for
 //! a turn in all rounds the median counts. A figure is the sum of these medians over the units.
 
 use std::hint::black_box;
@@ -97,7 +97,9 @@ impl Item {
             }
             for turn in 0..turns {
                 for place in 0..sides {
-                    let side = (place + round + turn) % sides;
+                    // Rotated, and backwards every other round: nobody always follows the same side.
+                    let place = if round % 2 == 0 { place } else { sides - 1 - place };
+                    let side = (place + round / 2 + turn) % sides;
                     let work = &mut self.sides[side].1;
                     work.prepare(turn);
                     let start = Instant::now();
