@@ -28,7 +28,7 @@ const TICK_RANGE: i32 = 138_000;
 const ROUNDS_MAX: usize = 2_000;
 
 struct Market {
-    book: Book,
+    book: Option<Book>,
     paths: Option<(Path, Path)>,
     base: BaseToken,
     /// Atoms in one lot (book) or base unit (pool).
@@ -42,7 +42,7 @@ impl Market {
     fn leg(&self, take: Take) -> Leg<'_> {
         let source = match &self.paths {
             None => Source::Book(BookLeg {
-                book: &self.book,
+                book: self.book.as_ref().expect("a market without paths is a book"),
                 atoms_per_lot: self.atoms_per_step,
                 quote_per_tick_lot: self.quote_per_tick_lot,
                 taker_fee_ppm: self.taker_fee_ppm,
@@ -73,7 +73,10 @@ impl Market {
 
     fn pieces(&self, take: Take) -> i128 {
         let count = match &self.paths {
-            None => self.book.count(if take == Take::Buy { Side::Ask } else { Side::Bid }),
+            None => {
+                let book = self.book.as_ref().expect("a market without paths is a book");
+                book.count(if take == Take::Buy { Side::Ask } else { Side::Bid })
+            }
             Some((a, b)) => a.segments().len().max(b.segments().len()) + 1,
         };
         i128::try_from(count).expect("few")
@@ -81,8 +84,9 @@ impl Market {
 }
 
 /// A book around `price` (quote units per atom = `price_num` / 2^64) with a random grid.
-fn random_book(rng: &mut Rng, raw_price_q32: u128, lots_per_level: u64) -> Market {
-    let mut book = Book::with_window_log2(10);
+fn random_book(rng: &mut Rng, raw_price_q32: u128, lots_per_level: u64, spare: Book) -> Market {
+    let mut book = spare;
+    book.clear();
     // One tick-lot is worth 10^-e quote units: the finer, the larger the tick count.
     let exponent = rng.below(9);
     let scale = 10_u128.pow(u32::try_from(exponent).expect("below 9"));
@@ -99,7 +103,7 @@ fn random_book(rng: &mut Rng, raw_price_q32: u128, lots_per_level: u64) -> Marke
         ask += step;
     }
     Market {
-        book,
+        book: Some(book),
         paths: None,
         base: BaseToken::A,
         atoms_per_step: 1,
@@ -170,7 +174,7 @@ fn random_pool(rng: &mut Rng, tick: i32, depth: u128) -> Market {
         path
     };
     Market {
-        book: Book::with_window_log2(10),
+        book: None,
         paths: Some((path(Direction::AToB), path(Direction::BToA))),
         base: BaseToken::A,
         atoms_per_step: 1,
@@ -213,7 +217,7 @@ impl Case {
     }
 }
 
-fn random_case(rng: &mut Rng, small: bool) -> Case {
+fn random_case(rng: &mut Rng, small: bool, spare: &mut Option<Book>) -> Case {
     let tick = i32::try_from(rng.below(2 * u64::from(TICK_RANGE.unsigned_abs()))).expect("small")
         - TICK_RANGE;
     let base_b = rng.below(3) == 0;
@@ -235,7 +239,8 @@ fn random_case(rng: &mut Rng, small: bool) -> Case {
         let offset = i32::try_from(rng.below(600)).expect("small") - 300;
         oriented(random_pool(rng, tick + offset, depth))
     } else {
-        random_book(rng, raw_price_q32, lots_per_level)
+        let spare = spare.take().unwrap_or_else(|| Book::with_window_log2(10));
+        random_book(rng, raw_price_q32, lots_per_level, spare)
     };
     // A book's lot may be several base units.
     let atoms = if small { 1 + rng.below(3) } else { 10_u64.pow(rng.below32(3)) };
@@ -340,9 +345,9 @@ fn searched(case: &Case, quote: &PairQuote<'_>, small: bool, chosen: u128) -> (i
     best
 }
 
-fn check(seed: u64, small: bool) -> bool {
+fn check(seed: u64, small: bool, spare: &mut Option<Book>) -> bool {
     let mut rng = Rng::new(seed);
-    let case = random_case(&mut rng, small);
+    let case = random_case(&mut rng, small, spare);
     let quote = case.quote();
     let idle = -i128::try_from(case.terms.network + case.terms.tip + case.terms.failed_landing)
         .expect("small");
@@ -369,16 +374,25 @@ fn check(seed: u64, small: bool) -> bool {
         "seed {seed} small {small}: chose {atoms} atoms for {net}, but {} make {best} (allowed {allowed})",
         best_lots * case.lot_atoms,
     );
-    sized.is_some()
+    let found = sized.is_some();
+    // Books are large: the next case takes this one's.
+    *spare = case.buy.book.or(case.sell.book);
+    found
 }
 
 #[test]
 fn no_other_size_makes_more_than_rounding() {
     let cases = budget("RIPTIDE_SIZING_CASES", 4_000);
-    let mut profitable = 0;
-    for seed in 0..cases {
-        profitable += u64::from(check(seed, seed % 2 == 0));
-    }
+    // Two workers, each with every other pair of seeds, so that both see small and large cases.
+    let worker = |number: u64| {
+        let mut spare = None;
+        let mine = (0..cases).filter(|seed| seed / 2 % 2 == number);
+        mine.filter(|seed| check(*seed, seed % 2 == 0, &mut spare)).count() as u64
+    };
+    let profitable = std::thread::scope(|scope| {
+        let other = scope.spawn(|| worker(1));
+        worker(0) + other.join().expect("the other half passes as well")
+    });
     println!("sizing: {cases} random pairs, {profitable} with a positive optimum");
     assert!(profitable * 5 > cases, "too few pairs with an edge: {profitable} of {cases}");
 }
