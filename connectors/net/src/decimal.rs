@@ -252,20 +252,21 @@ fn parse_any(text: &[u8], step: Step) -> Result<u64, GridError> {
     if beyond.iter().any(|digit| *digit != b'0') {
         return Err(GridError::OffGrid);
     }
-    let mut units = 0_u128;
+    // Long division: the quotient may leave its type, the remainder decides first.
+    let step = u128::from(step.step.max(1));
+    let (mut remainder, mut count) = (0_u128, Some(0_u128));
     let padding = core::iter::repeat_n(&b'0', places - kept.len());
     for digit in whole.iter().chain(kept).chain(padding) {
-        units = units
-            .checked_mul(10)
-            .and_then(|units| units.checked_add(u128::from(digit - b'0')))
-            .ok_or(GridError::OutOfRange)?;
+        // At most ten times a `u64`.
+        let part = remainder * 10 + u128::from(digit - b'0');
+        remainder = part % step;
+        // Rounded down; the remainder goes on.
+        count = count.and_then(|count| count.checked_mul(10)?.checked_add(part / step));
     }
-    let step = u128::from(step.step.max(1));
-    if !units.is_multiple_of(step) {
+    if remainder != 0 {
         return Err(GridError::OffGrid);
     }
-    // Exact: the remainder is refused above.
-    u64::try_from(units / step).map_err(|_| GridError::OutOfRange)
+    count.and_then(|count| u64::try_from(count).ok()).ok_or(GridError::OutOfRange)
 }
 
 /// An increment of a venue's metadata: plain (`0.01`, `10`) or with an exponent (`1e-8`, `5E-1`).

@@ -12,6 +12,7 @@ fn prices_on_and_off_the_grid() {
     let nickel = Step { step: 5, places: 2 };
     let ten = Step { step: 10, places: 0 };
     let fine = Step::decimal(18);
+    let sevens = Step { step: 7, places: 0 };
     let rows: &[(&str, Step, Result<u64, GridError>)] = &[
         ("65083.66", CENT, Ok(6_508_366)),
         ("65083.6", CENT, Ok(6_508_360)),
@@ -36,6 +37,8 @@ fn prices_on_and_off_the_grid() {
         ("125", ten, Err(GridError::OffGrid)),
         ("23058430092136939520", Step { step: 5, places: 0 }, Ok(PRICE_TICKS_MAX)),
         ("23058430092136939525", Step { step: 5, places: 0 }, Err(GridError::OutOfRange)),
+        ("340282366920938463463374607431768211457", sevens, Err(GridError::OffGrid)),
+        ("340282366920938463463374607431768211459", sevens, Err(GridError::OutOfRange)),
         ("4.611686018427387904", fine, Ok(PRICE_TICKS_MAX)),
         ("0.000000000000000001", fine, Ok(1)),
         ("0.0000000000000000001", fine, Err(GridError::OffGrid)),
