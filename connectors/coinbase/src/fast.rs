@@ -12,13 +12,15 @@ use connector_net::time::MinuteMemo;
 use connector_net::{Markets, Sink};
 use engine_model::{Body, Event, Flags, Grid, Side, Venue};
 
+use crate::usual;
+
 /// What the reader learned of its connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Learned {
     envelope: KeyOrder<5>,
     event: KeyOrder<3>,
     level: KeyOrder<4>,
-    minute: MinuteMemo,
+    pub(crate) minute: MinuteMemo,
     level_minute: MinuteMemo,
     /// The last readable time of a level, as long as it has the usual length: levels share it.
     level_time: [u8; LEVEL_TIME_LEN],
@@ -30,7 +32,7 @@ const LEVEL_TIME_LEN: usize = 27;
 impl Learned {
     /// Passes over a level's time.
     #[inline]
-    fn level_time(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
+    pub(crate) fn level_time(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
         let start = cursor.at();
         if cursor.literal(b"\"") && cursor.literal(&self.level_time) && cursor.literal(b"\"") {
             return Some(());
@@ -84,8 +86,13 @@ pub(crate) fn read(
     learned: &mut Learned,
     out: &mut Sink,
 ) -> Option<BookFrame> {
-    let mut cursor = Cursor::new(frame);
     let first = out.events.len();
+    let usual = usual::read(frame, expected, learned, out);
+    if usual.is_some() {
+        return usual;
+    }
+    out.events.truncate(first);
+    let mut cursor = Cursor::new(frame);
     let mut seen = 0_u8;
     let mut venue_ns = 0;
     let mut found = None;
@@ -231,14 +238,14 @@ fn event_key(cursor: &mut Cursor<'_>, order: &KeyOrder<3>, index: usize) -> Opti
 
 /// What all levels of the frame share.
 #[derive(Clone, Copy)]
-struct Head {
+pub(crate) struct Head {
     event: Event,
     grid: Grid,
     is_snapshot: bool,
 }
 
 impl Head {
-    fn new(
+    pub(crate) fn new(
         expected: Expected<'_>,
         venue_ns: u64,
         position: usize,
@@ -263,26 +270,26 @@ impl Head {
 
 /// The bytes around the two numbers of the level read last.
 #[derive(Clone, Copy)]
-struct Around {
-    before: Part,
-    between: Part,
-    behind: Part,
-    side: Side,
-    layout: Layout,
+pub(crate) struct Around {
+    pub(crate) before: Part,
+    pub(crate) between: Part,
+    pub(crate) behind: Part,
+    pub(crate) side: Side,
+    pub(crate) layout: Layout,
 }
 
 /// Where the numbers stand in the level.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Layout {
+pub(crate) enum Layout {
     /// Price, then quantity, with nothing between or behind but what the usual order demands.
     Usual,
     PriceFirst,
     QuantityFirst,
 }
 
-const USUAL_BETWEEN: &[u8; 17] = b",\"new_quantity\":\"";
+pub(crate) const USUAL_BETWEEN: &[u8; 17] = b",\"new_quantity\":\"";
 
-fn levels(
+pub(crate) fn levels(
     cursor: &mut Cursor<'_>,
     head: Head,
     learned: &mut Learned,
@@ -300,7 +307,8 @@ fn levels(
     let mut around: Option<Around> = None;
     for _ in 0..FRAME_LEVELS_MAX {
         let repeated = around.as_ref().and_then(|around| again(cursor, around, &grid));
-        let (side, price_ticks, size_lots) = match repeated {
+        let usual = || usual::level(cursor, &grid, learned, &mut around);
+        let (side, price_ticks, size_lots) = match repeated.or_else(usual) {
             Some(level) => level,
             None => level(cursor, &grid, learned, &mut around)?,
         };
@@ -310,7 +318,7 @@ fn levels(
         if cursor.literal(b",") {
             continue;
         }
-        if !cursor.more(b']')? {
+        if cursor.literal(b"]") || !cursor.more(b']')? {
             return Some(());
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Layout: [`reader`] holds the protocol state (one sequence over all channels of a connection, one
 //! snapshot per book) and decides what a frame does; `fast` reads book frames without allocating,
-//! `wire` reads every frame through serde; [`metadata`] reads tick and lot of the products.
+//! `usual` those in the order of keys that the venue writes today, `wire` reads every frame through serde; [`metadata`] reads tick and lot of the products.
 //!
 //! Deliberately absent: sockets, subscriptions and orders; the 2021 Exchange feed.
 //! Start reading at [`CoinbaseDecoder`].
@@ -10,6 +10,7 @@
 mod fast;
 pub mod metadata;
 pub mod reader;
+mod usual;
 mod wire;
 
 pub use metadata::metadata;

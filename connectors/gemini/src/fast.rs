@@ -63,6 +63,12 @@ pub(crate) fn read(
     learned: &Learned,
     out: &mut Sink,
 ) -> Option<BookFrame> {
+    let first = out.events.len();
+    let usual = usual(frame, expected, learned, out);
+    if usual.is_some() {
+        return usual;
+    }
+    out.events.truncate(first);
     let mut cursor = Cursor::new(frame);
     let mut seen = 0_u8;
     let mut position = 0;
@@ -109,6 +115,36 @@ pub(crate) fn read(
     // The levels were read as what the state of the book lets expect.
     (is_snapshot == expects_snapshot(expected.books.state(position))?).then_some(())?;
     Some(BookFrame { position, is_snapshot, history_trades })
+}
+
+/// An update in the order of keys that the venue writes today, in one straight line: every byte
+/// outside the values is compared with a literal. On `None` the events that it pushed are to be
+/// dropped, and the reader of any order decides.
+fn usual(
+    frame: &[u8],
+    expected: Expected<'_>,
+    learned: &Learned,
+    out: &mut Sink,
+) -> Option<BookFrame> {
+    let mut cursor = Cursor::new(frame);
+    cursor.literal(b"{\"changes\":").then_some(())?;
+    let start = cursor.at();
+    // The symbol comes behind the levels and often has as many letters as the one before.
+    let mut end = frame.len().wrapping_sub(learned.tail_len.get());
+    if frame.get(end) != Some(&b',') || frame.get(end.wrapping_sub(1)) != Some(&b']') {
+        end = memchr::memrchr(b']', frame)? + 1;
+        learned.tail_len.set(frame.len() - end);
+    }
+    cursor.seek(end);
+    cursor.literal(b",\"symbol\":").then_some(())?;
+    let position = expected.markets.find(cursor.text()?)?;
+    cursor.literal(b",\"type\":\"l2_updates\"}").then_some(())?;
+    cursor.end()?;
+    (expected.books.state(position) == BookState::Live).then_some(())?;
+    cursor.seek(start);
+    levels(&mut cursor, expected, position, out)?;
+    let is_whole = cursor.at() == end;
+    is_whole.then_some(BookFrame { position, is_snapshot: false, history_trades: 0 })
 }
 
 /// Whether the next message of a book is its snapshot; `None` for a book in doubt.
@@ -197,16 +233,18 @@ fn levels(
     for _ in 0..FRAME_LEVELS_MAX {
         let (side, price_ticks, size_lots) = level(cursor, &market.grid)?;
         out.events.push(Event { body: Body::Level { side, price_ticks, size_lots }, ..event });
-        if cursor.literal(b",") {
+        if cursor.literal(b"],") {
             continue;
         }
-        if !cursor.more(b']')? {
+        cursor.byte(b']')?;
+        if cursor.literal(b"]") || !cursor.more(b']')? {
             return Some(());
         }
     }
     None
 }
 
+/// A level up to its closing bracket.
 #[inline]
 fn level(cursor: &mut Cursor<'_>, grid: &Grid) -> Option<(Side, u64, u64)> {
     let side = if cursor.literal(b"[\"buy\",\"") {
@@ -230,6 +268,5 @@ fn level(cursor: &mut Cursor<'_>, grid: &Grid) -> Option<(Side, u64, u64)> {
         cursor.byte(b'"')?;
     }
     let size = cursor.steps_to_quote(grid.lot)?;
-    cursor.byte(b']')?;
     Some((side, check_price_ticks(price).ok()?, check_size_lots(size).ok()?))
 }

@@ -11,7 +11,9 @@ use engine_model::grid::Step;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 
 use crate::books::FRAME_LEVELS_MAX;
-use crate::decimal::{SHORT_WINDOW, each, eight_at, read_quoted, short_steps};
+use crate::decimal::{
+    POW10, SHORT_WINDOW, each, eight_at, leading_digits, read_quoted, short_steps,
+};
 
 /// Deepest nesting that [`Cursor::skip_value`] follows.
 const DEPTH_MAX: usize = 32;
@@ -128,6 +130,15 @@ impl<'a> Cursor<'a> {
         self.space();
         let start = self.at;
         let mut value = 0_u64;
+        // Eight digits at a time, until fewer come.
+        while let Some(eight) = eight_at(self.bytes, self.at) {
+            let (len, digits) = leading_digits(eight);
+            value = value.wrapping_mul(POW10[len]).wrapping_add(digits);
+            self.at += len;
+            if len < 8 {
+                break;
+            }
+        }
         while let Some(digit @ b'0'..=b'9') = self.bytes.get(self.at) {
             value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
             self.at += 1;
@@ -245,12 +256,69 @@ impl<'a> Cursor<'a> {
             return Some(0);
         }
         let mut count = 0;
+        let mut flat = None;
         loop {
-            self.skip_value()?;
+            self.skip_element(&mut flat)?;
             count += 1;
             if !self.more(b']')? {
                 return Some(count);
             }
+        }
+    }
+
+    /// Passes over an element that is often a flat object with the keys of the one before.
+    #[inline]
+    fn skip_element(&mut self, flat: &mut Option<Flat>) -> Option<()> {
+        let start = self.at;
+        if let Some(flat) = flat
+            && self.skip_alike(flat).is_some()
+        {
+            return Some(());
+        }
+        self.at = start;
+        *flat = self.skip_flat();
+        if flat.is_some() {
+            return Some(());
+        }
+        self.at = start;
+        self.skip_value()
+    }
+
+    /// Passes over an object of strings and unsigned integers; what lies between these.
+    fn skip_flat(&mut self) -> Option<Flat> {
+        let mut flat = Flat { gaps: [Part::default(); FLAT_KEYS_MAX], count: 0 };
+        let mut start = self.at;
+        self.byte(b'{')?;
+        loop {
+            self.key()?;
+            self.space();
+            *flat.gaps.get_mut(flat.count)? = Part::between(start, self.at);
+            flat.count += 1;
+            self.scalar()?;
+            start = self.at;
+            if !self.more(b'}')? {
+                return Some(flat);
+            }
+        }
+    }
+
+    /// Passes over an object with the very keys, in the very spelling, of an earlier one.
+    #[inline]
+    fn skip_alike(&mut self, flat: &Flat) -> Option<()> {
+        for gap in &flat.gaps[..flat.count] {
+            self.same(*gap).then_some(())?;
+            self.scalar()?;
+        }
+        self.literal(b"}").then_some(())
+    }
+
+    /// Passes over a string or an unsigned integer that comes next.
+    #[inline]
+    fn scalar(&mut self) -> Option<()> {
+        if self.bytes.get(self.at) == Some(&b'"') {
+            self.text().map(drop)
+        } else {
+            self.integer().map(drop)
         }
     }
 
@@ -275,6 +343,15 @@ const fn not_plain(eight: u64) -> u64 {
         | backslash.wrapping_sub(each(1)) & !backslash
         | eight.wrapping_sub(each(b' ')) & !eight;
     (low | eight | eight.wrapping_add(each(1))) & TOPS
+}
+
+/// Most keys of an object that is remembered while an array is passed over.
+const FLAT_KEYS_MAX: usize = 12;
+
+/// The parts of a flat object before each of its values: braces, commas, keys and colons.
+struct Flat {
+    gaps: [Part; FLAT_KEYS_MAX],
+    count: usize,
 }
 
 /// A part of a text, by place.
@@ -492,10 +569,37 @@ mod tests {
     }
 
     #[test]
+    fn arrays_of_objects_alike_and_not() {
+        let rows = [
+            (r#"[{"a":1,"b":"x"},{"a":22,"b":"yy"},{"a":3,"b":""}]"#, Some(3)),
+            (r#"[{"a":1,"b":"x"}, {"a":22,"b":"yy"} ,{"b":3,"a":[{}]},{"b":4,"a":"z"}]"#, Some(4)),
+            (r#"[{"a":1},{"a":-1}]"#, None),
+            (r#"[{"a":1},{"a":01}]"#, None),
+            (r#"[{"a":1},{"a":1.5}]"#, None),
+            (r#"[{"a":1},{"a":2]"#, None),
+            (r#"[{"a":1},{"a":2"#, None),
+            (r#"[{"a":1},{"a":}]"#, None),
+            (r#"[{"a":1},{"a":1 }]"#, Some(2)),
+            (r#"[{"a":1},{"a":null},{"a":true},3]"#, Some(4)),
+            (r#"[{},{},[{"a":{}}]]"#, Some(3)),
+            (r#"[{"a":"\n"}]"#, None),
+        ];
+        for (text, expected) in rows {
+            let mut cursor = Cursor::new(text.as_bytes());
+            assert_eq!(cursor.skip_array(), expected, "{text}");
+            assert!(expected.is_none() || cursor.end().is_some(), "{text}");
+        }
+    }
+
+    #[test]
     fn integers_of_the_subset() {
         let rows = [
             ("0", Some(0)),
             ("17", Some(17)),
+            ("12345678", Some(12_345_678)),
+            ("123456789 ", Some(123_456_789)),
+            ("1234567890123456,", Some(1_234_567_890_123_456)),
+            ("99999999999999999999999999", None),
             ("999999999999999999", Some(999_999_999_999_999_999)),
             ("1000000000000000000", None),
             ("00", None),
