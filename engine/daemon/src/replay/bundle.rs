@@ -136,7 +136,7 @@ impl Plan {
 
     /// Size of all recordings, for progress. Unit: bytes of text.
     #[must_use]
-    pub fn records_estimate(&self) -> u64 {
+    pub fn text_bytes(&self) -> u64 {
         let inputs = self.parts.iter().flat_map(|part| &part.inputs);
         inputs.map(|input| input.capture.text_bytes() as u64).sum()
     }

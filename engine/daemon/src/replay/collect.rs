@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use engine_core::market::book::BookState;
+use engine_core::market::book::{Book, BookState};
 use engine_core::market::pool::PoolState;
 use engine_core::market::world::Market;
 use engine_core::signal::evaluation::{Code, Evaluation};
@@ -90,6 +90,9 @@ pub struct MarketFigures {
     pub doubts: u64,
     /// Deletes of levels that were not there.
     pub deletes_of_missing: u64,
+    /// Largest work of a single event, of a book: levels moved between its parts, far entries
+    /// shifted, bitmap words scanned. Each is a maximum of its own.
+    pub worst_step: Option<[u64; 3]>,
 }
 
 /// Everything the core of one part said.
@@ -202,6 +205,7 @@ fn figures(market: &Market) -> MarketFigures {
                     .map(|reason| counts.quarantines_for(reason))
                     .sum(),
                 deletes_of_missing: counts.deletes_of_missing,
+                worst_step: Some(worst_step(book.book())),
             }
         }
         Market::Pool(pool) => MarketFigures {
@@ -218,8 +222,14 @@ fn figures(market: &Market) -> MarketFigures {
             tick: pool.pool().map(|pool| pool.tick_current_index),
             doubts: pool.doubts(),
             deletes_of_missing: 0,
+            worst_step: None,
         },
     }
+}
+
+fn worst_step(book: &Book) -> [u64; 3] {
+    let worst = book.worst_step();
+    [worst.levels_moved, worst.entries_shifted, worst.words_scanned].map(u64::from)
 }
 
 /// Every field in a fixed order, little-endian.

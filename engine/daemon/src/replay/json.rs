@@ -119,6 +119,9 @@ fn markets(part: &PartReport) -> Vec<Value> {
             "tick": market.tick,
             "doubts": market.doubts,
             "deletes_of_missing": market.deletes_of_missing,
+            "worst_step": market.worst_step.map(|[moved, shifted, scanned]| json!({
+                "levels_moved": moved, "entries_shifted": shifted, "words_scanned": scanned,
+            })),
             "fee_tier": part.names.fee_tiers[index],
             "taker_fee_ppm": part.tables.markets[index].taker_fee_ppm,
         })

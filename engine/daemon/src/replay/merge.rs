@@ -10,6 +10,7 @@ use std::time::Instant;
 use connector_net::Sink;
 use engine_model::{Body, DoubtReason, Event, Flags};
 use engine_telemetry::{Stage, StageHistograms};
+use indicatif::ProgressBar;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::source::{Decoded, Source, SourceStats};
@@ -40,7 +41,13 @@ pub struct Lane<'a> {
     histograms: StageHistograms,
     /// Batches larger than the ring, replaced by a doubt.
     oversized: u64,
+    bar: ProgressBar,
+    /// Bytes of the source that the bar has been told of.
+    told_bytes: u64,
 }
+
+/// Bytes between two updates of the progress bar.
+const PROGRESS_BYTES: u64 = 256 * 1024;
 
 /// What a lane did when it was pumped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +70,7 @@ pub struct Port {
 
 /// A lane and its port.
 #[must_use]
-pub fn lane(source: Source<'_>) -> (Lane<'_>, Port) {
+pub fn lane<'a>(source: Source<'a>, bar: &ProgressBar) -> (Lane<'a>, Port) {
     let (event_in, event_out) = RingBuffer::new(RING_EVENTS);
     let (head_in, head_out) = RingBuffer::new(RING_HEADS);
     let lane = Lane {
@@ -75,6 +82,8 @@ pub fn lane(source: Source<'_>) -> (Lane<'_>, Port) {
         stats: SourceStats::default(),
         histograms: StageHistograms::new(),
         oversized: 0,
+        bar: bar.clone(),
+        told_bytes: 0,
     };
     (lane, Port { events: event_out, heads: head_out, head: None, done: false })
 }
@@ -112,6 +121,11 @@ impl Lane<'_> {
         self.decoded = source.advance(&mut self.sink);
         if let Some(decoded) = self.decoded {
             self.histograms.record(Stage::Decode, decoded.decode_ns);
+            let untold = source.stats.bytes - self.told_bytes;
+            if untold >= PROGRESS_BYTES {
+                self.bar.inc(untold);
+                self.told_bytes = source.stats.bytes;
+            }
             return Pumped::Progress;
         }
         if let Some(source) = self.source.take() {

@@ -46,7 +46,7 @@ pub fn command(args: &ReplayArgs) -> Exit {
         Ok(plan) => plan,
         Err(refused) => return refused.report(args.form),
     };
-    let bar = progress(plan.records_estimate());
+    let bar = progress(plan.text_bytes());
     let threads = args.threads.unwrap_or_else(cores);
     let report = run::run(&plan, threads, started, &bar);
     bar.finish_and_clear();

@@ -16,9 +16,6 @@ use super::source::{Source, configured_markets, stated_grids};
 use super::tables::{Names, from_config, from_symbols};
 use crate::cli_output::{Exit, Failure};
 
-/// Batches between two updates of the progress bar.
-const PROGRESS_BATCHES: u64 = 1_024;
-
 /// What one part gave.
 pub struct PartReport {
     /// Its name.
@@ -175,7 +172,9 @@ fn prepare<'a>(
 /// [`Failure`] when a recording is damaged.
 pub fn merged_events(plan: &Plan, part: &Part) -> Result<(Vec<Event>, Tables), Failure> {
     let (sources, tables, _) = prepare(plan, part)?;
-    let (mut lanes, mut ports): (Vec<Lane<'_>>, Vec<Port>) = sources.into_iter().map(lane).unzip();
+    let bar = ProgressBar::hidden();
+    let (mut lanes, mut ports): (Vec<Lane<'_>>, Vec<Port>) =
+        sources.into_iter().map(|source| lane(source, &bar)).unzip();
     let mut histograms = StageHistograms::new();
     let mut events = Vec::new();
     let mut pump = |number: usize| {
@@ -200,10 +199,11 @@ fn run_part(
             "too many pairs, or a grid finer than 10^-18",
         )
     })?;
-    let (mut lanes, ports): (Vec<Lane<'_>>, Vec<Port>) = sources.into_iter().map(lane).unzip();
+    let (mut lanes, ports): (Vec<Lane<'_>>, Vec<Port>) =
+        sources.into_iter().map(|source| lane(source, bar)).unzip();
     let mut driver = Driver::new(core, ports);
     if threads == 1 {
-        driver.drive(histograms, bar, |number| {
+        driver.drive(histograms, |number| {
             assert_ne!(lanes[number].pump(), Pumped::Full, "Invariant: an empty ring has room");
         });
     } else {
@@ -212,7 +212,7 @@ fn run_part(
             for group in lanes.chunks_mut(share) {
                 scope.spawn(move || pump_all(group));
             }
-            driver.drive(histograms, bar, |_| std::thread::yield_now());
+            driver.drive(histograms, |_| std::thread::yield_now());
         });
     }
     let mut report = driver.into_report(part, tables, names);
@@ -256,12 +256,7 @@ impl Driver {
         }
     }
 
-    fn drive(
-        &mut self,
-        histograms: &mut StageHistograms,
-        bar: &ProgressBar,
-        mut idle: impl FnMut(usize),
-    ) {
+    fn drive(&mut self, histograms: &mut StageHistograms, mut idle: impl FnMut(usize)) {
         let Self { core, out, ports, probe, collected, events, first_ns, .. } = self;
         loop {
             let more = next_batch(ports, &mut idle, histograms, |event| {
@@ -278,9 +273,6 @@ impl Driver {
             }
             probe.end_batch(histograms);
             self.batches += 1;
-            if self.batches.is_multiple_of(PROGRESS_BATCHES) {
-                bar.inc(PROGRESS_BATCHES * 256);
-            }
         }
     }
 

@@ -128,6 +128,9 @@ fn write_markets(text: &mut String, part: &PartReport) -> std::fmt::Result {
         if market.deletes_of_missing > 0 {
             write!(text, "  deletes of missing levels {}", count(market.deletes_of_missing))?;
         }
+        if let Some([moved, shifted, scanned]) = market.worst_step {
+            write!(text, "  worst step {moved} moved {shifted} shifted {scanned} scanned")?;
+        }
         let tier = &part.names.fee_tiers[index];
         if !tier.is_empty() {
             write!(text, "  taker {} bps ({tier})", bps(spec.taker_fee_ppm.into()))?;
