@@ -236,6 +236,9 @@ fn write_near_misses(text: &mut String, part: &PartReport, kept: usize) -> std::
 }
 
 fn write_pairs(text: &mut String, part: &PartReport) -> std::fmt::Result {
+    if part.collected.evaluations == 0 {
+        return writeln!(text, "  no pair of markets on one base asset");
+    }
     writeln!(
         text,
         "  edge at the touch, bps                              looks    gross p5     p50     p95     max |  net p50     max  | break-even  opps"
