@@ -2,7 +2,9 @@
 //!
 //! An input is a file; behind a zero byte come overrides, one a line.
 
-use config::{Config, MarketKind, Place, Problem, problem::PROBLEMS_MAX};
+use config::problem::PROBLEMS_MAX;
+use config::{Config, MarketKind, Place, Problem};
+use engine_model::grid::Step;
 
 /// Overrides of one input that are looked at.
 const SETS_MAX: usize = 16;
@@ -72,8 +74,8 @@ fn assert_whole(config: &Config) {
         assert!(usize::from(market.base.0) < assets && usize::from(market.quote.0) < assets);
         match &market.kind {
             MarketKind::Book(book) => {
-                assert!(book.tick.is_none_or(|step| step.is_valid()));
-                assert!(book.lot.is_none_or(|step| step.is_valid()));
+                assert!(book.tick.is_none_or(Step::is_valid));
+                assert!(book.lot.is_none_or(Step::is_valid));
                 assert!(book.taker_fee_ppm <= 100_000);
                 assert!(book.settles_also_in.iter().all(|asset| usize::from(asset.0) < assets));
             }

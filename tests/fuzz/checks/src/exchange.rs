@@ -102,9 +102,9 @@ impl Twins {
         }
     }
 
-    /// Starts over with other grids; keeps the memory of the sinks.
-    pub fn reset(&mut self, known: &[(Box<str>, Grid)]) {
-        let venue = self.venue;
+    /// As [`Twins::new`], keeping the memory of the sinks.
+    pub fn reset(&mut self, venue: Venue, known: &[(Box<str>, Grid)]) {
+        self.venue = venue;
         let decoder = |path| AnyDecoder::new(venue, Markets::open(known.to_vec()), path);
         self.fast = decoder(ReadPath::FastThenTyped);
         self.typed = decoder(ReadPath::TypedOnly);
@@ -177,18 +177,28 @@ thread_local! {
     static BENCH: RefCell<Option<Bench>> = const { RefCell::new(None) };
 }
 
-/// Checks the records of an input.
-pub fn check(venue: Venue, data: &[u8]) {
+/// What an input led to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Book updates that the scanner took.
+    pub updates_fast: u64,
+    /// Books that are usable at the end.
+    pub books_usable: usize,
+}
+
+/// Checks the records of an input and tells how far they led.
+#[expect(clippy::must_use_candidate, reason = "a check is called for its panics")]
+pub fn check(venue: Venue, data: &[u8]) -> Outcome {
     BENCH.with_borrow_mut(|bench| {
         let bench = bench.get_or_insert_with(|| Bench {
             twins: Twins::new(venue, &[]),
             shelf: Shelf::new(BOOKS),
         });
-        run(bench, venue, data);
-    });
+        run(bench, venue, data)
+    })
 }
 
-fn run(bench: &mut Bench, venue: Venue, data: &[u8]) {
+fn run(bench: &mut Bench, venue: Venue, data: &[u8]) -> Outcome {
     let Bench { twins, shelf } = bench;
     shelf.reset();
     let mut known = Vec::new();
@@ -200,7 +210,7 @@ fn run(bench: &mut Bench, venue: Venue, data: &[u8]) {
     for (symbol, grid) in &known {
         assert!(grid.tick.is_valid() && grid.lot.is_valid(), "{symbol}: {grid:?}");
     }
-    twins.reset(&known);
+    twins.reset(venue, &known);
     let records = data.split(|byte| *byte == SEPARATOR).take(RECORDS_MAX);
     for (line, record) in (1..).zip(records) {
         let input = match record.split_first() {
@@ -217,6 +227,8 @@ fn run(bench: &mut Bench, venue: Venue, data: &[u8]) {
     }
     twins.finish();
     shelf.finish();
+    let books_usable = (0..BOOKS).filter(|market| shelf.is_usable(*market)).count();
+    Outcome { updates_fast: twins.fast().counts().fast, books_usable }
 }
 
 /// Address and body, with one space between them.

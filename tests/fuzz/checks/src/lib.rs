@@ -38,7 +38,7 @@ pub mod synthetic;
 pub mod coinbase {
     /// Checks the records of an input; see [`crate::exchange`].
     pub fn check(data: &[u8]) {
-        crate::exchange::check(engine_model::Venue::Coinbase, data);
+        let _ = crate::exchange::check(engine_model::Venue::Coinbase, data);
     }
 }
 
@@ -46,7 +46,7 @@ pub mod coinbase {
 pub mod gemini {
     /// Checks the records of an input; see [`crate::exchange`].
     pub fn check(data: &[u8]) {
-        crate::exchange::check(engine_model::Venue::Gemini, data);
+        let _ = crate::exchange::check(engine_model::Venue::Gemini, data);
     }
 }
 
@@ -54,7 +54,7 @@ pub mod gemini {
 pub mod bitstamp {
     /// Checks the records of an input; see [`crate::exchange`].
     pub fn check(data: &[u8]) {
-        crate::exchange::check(engine_model::Venue::Bitstamp, data);
+        let _ = crate::exchange::check(engine_model::Venue::Bitstamp, data);
     }
 }
 

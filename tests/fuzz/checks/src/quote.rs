@@ -39,7 +39,7 @@ fn run(bytes: &mut Bytes<'_>, arrays: &mut TickArraySet, path: &mut Path) {
     read_arrays(bytes, &pool, arrays);
     let mut amounts = [Amount::ExactIn(0); AMOUNTS_MAX];
     for amount in &mut amounts {
-        let is_in = bytes.u8() % 2 == 0;
+        let is_in = bytes.u8().is_multiple_of(2);
         let units = u64::try_from(bytes.magnitude(64)).unwrap_or(u64::MAX);
         *amount = if is_in { Amount::ExactIn(units) } else { Amount::ExactOut(units) };
     }
@@ -147,7 +147,7 @@ fn read_arrays(bytes: &mut Bytes<'_>, pool: &Pool, arrays: &mut TickArraySet) {
     for _ in 0..count {
         let slot = i32::from(bytes.u16() % (7 * 88)) - 3 * 88;
         let net = i128::try_from(bytes.magnitude(bits_max)).unwrap_or(i128::MAX);
-        let net = if bytes.u8() % 2 == 0 { net } else { -net };
+        let net = if bytes.u8().is_multiple_of(2) { net } else { -net };
         let tick = base.saturating_add(slot.saturating_mul(i32::from(pool.tick_spacing)));
         // So are ticks of arrays that are not present.
         let _ = arrays.set_tick(tick, net);

@@ -48,8 +48,14 @@ fn sessions(records: &[Record<'_>], rewrite: Rewrite, opens: &[&str]) -> Vec<Vec
         let mut position = 0;
         let begin = session * rest.len() / SESSIONS;
         let head_count = 1 + session % 2;
-        let first = heads.iter().skip(session % heads.len().max(1)).take(head_count);
-        for record in first.chain(rest[begin..].iter().take(30)) {
+        let first: Vec<&Record<'_>> =
+            heads.iter().skip(session % heads.len().max(1)).take(head_count).copied().collect();
+        let symbols: Vec<&str> = first.iter().filter_map(|record| symbol(record)).collect();
+        let later = rest[begin..]
+            .iter()
+            .copied()
+            .filter(|record| symbols.iter().any(|symbol| record.data.contains(symbol)));
+        for record in first.iter().copied().chain(later.take(30)) {
             let Some(one) = rewrite(record, position) else { continue };
             if text.len() + one.len() >= SEED_BYTES_MAX {
                 break;
@@ -63,6 +69,19 @@ fn sessions(records: &[Record<'_>], rewrite: Rewrite, opens: &[&str]) -> Vec<Vec
         made.push(text);
     }
     made
+}
+
+/// The market of a snapshot, as frames spell it.
+fn symbol<'a>(record: &'a Record<'_>) -> Option<&'a str> {
+    if let Kind::Http { url, .. } = &record.kind
+        && let Some((_, symbol)) = url.split_once("/order_book/")
+    {
+        return Some(symbol.trim_end_matches('/'));
+    }
+    ["\"symbol\":\"", "\"product_id\":\""].into_iter().find_map(|key| {
+        let rest = &record.data[record.data.find(key)? + key.len()..];
+        rest.split('"').next()
+    })
 }
 
 pub(super) fn coinbase() -> Vec<Vec<u8>> {

@@ -44,35 +44,54 @@ fn noise() -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The text with only the first `keep` elements of the list behind `open`, where there is one.
+/// The text with fewer elements in the list behind `open`, where there is one: its first `keep`, and
+/// the first `keep` of those with asks, which follow the bids.
 fn shortened(text: &str, open: &str, keep: usize) -> String {
     let Some(start) = text.find(open).map(|at| at + open.len()) else { return text.to_owned() };
-    let (mut depth, mut seen, mut kept_end, mut end) = (0_usize, 0, None, text.len());
+    let (mut elements, mut depth, mut begin, mut end) = (Vec::new(), 0_usize, start, text.len());
     for (offset, byte) in text[start..].bytes().enumerate() {
+        let at = start + offset;
         match byte {
             b'[' | b'{' => depth += 1,
             b']' if depth == 0 => {
-                end = start + offset;
+                end = at;
                 break;
             }
             b']' | b'}' => depth = depth.saturating_sub(1),
             b',' if depth == 0 => {
-                seen += 1;
-                if seen == keep {
-                    kept_end = Some(start + offset);
-                }
+                elements.push(&text[begin..at]);
+                begin = at + 1;
             }
             _ => {}
         }
     }
-    let kept_end = if keep == 0 { start } else { kept_end.unwrap_or(end) };
-    format!("{}{}", &text[..kept_end], &text[end..])
+    elements.push(&text[begin..end]);
+    let is_ask = |element: &str| element.contains("\"offer\"") || element.contains("\"sell\"");
+    let mut asks = 0;
+    let mut kept = Vec::new();
+    for (index, element) in elements.into_iter().enumerate() {
+        asks += usize::from(is_ask(element));
+        if index < keep || is_ask(element) && asks <= keep {
+            kept.push(element);
+        }
+    }
+    format!("{}{}{}", &text[..start], kept.join(","), &text[end..])
 }
 
 #[cfg(test)]
 mod tests {
+    use config::Config;
+    use connector_net::capture::Capture;
+    use connector_solana::accounts::AccountFile;
+    use connector_solana::quote::{QuoteArgs, quote};
+    use connector_solana::swaps::replay;
+    use engine_model::Venue;
+    use engine_poolmath::whirlpool::{Amount, Direction};
+
     use super::*;
     use crate::TARGETS;
+    use crate::exchange;
+    use crate::solana::POOL;
 
     #[test]
     fn every_seed_passes_its_check() {
@@ -84,6 +103,44 @@ mod tests {
                 check(seed);
             }
         }
+    }
+
+    #[test]
+    fn seeds_lead_into_the_depth_of_every_reader() {
+        let count = |target, reaches: &dyn Fn(&[u8]) -> bool| {
+            of(target).iter().filter(|seed| reaches(seed)).count()
+        };
+        for venue in [Venue::Coinbase, Venue::Gemini, Venue::Bitstamp] {
+            let sessions = count(venue.name(), &|seed| {
+                let outcome = exchange::check(venue, seed);
+                outcome.books_usable > 0 && outcome.updates_fast > 0
+            });
+            assert!(sessions >= 12, "{}: {sessions} sessions with updates", venue.name());
+        }
+        let recordings = count("recorder", &|seed| {
+            Capture::from_bytes("f", seed).is_ok_and(|it| it.records().flatten().count() > 3)
+        });
+        assert!(recordings >= 40, "{recordings} recordings");
+        let swaps = count("swaps", &|seed| {
+            replay("f", seed).is_ok_and(|report| report.swaps > 0 && report.mismatches == 0)
+        });
+        assert!(swaps >= 10, "{swaps} files of swaps that agree");
+        let configurations = count("configuration", &|seed| {
+            core::str::from_utf8(seed).is_ok_and(|text| Config::parse("f", text).is_ok())
+        });
+        assert!(configurations >= 2, "{configurations} accepted configurations");
+        let pools = count("accounts", &|seed| {
+            let file = AccountFile::parse("f", seed);
+            let args = QuoteArgs {
+                pool: POOL,
+                direction: Direction::BToA,
+                amount: Amount::ExactIn(1_000_000),
+                now_s: Some(1_700_000_400),
+                epoch: Some(700),
+            };
+            file.is_ok_and(|file| quote(&file, &args).is_ok())
+        });
+        assert!(pools >= 4, "{pools} containers whose pool can be quoted");
     }
 
     #[test]
