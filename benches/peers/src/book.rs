@@ -34,11 +34,11 @@ struct Fed<B: Reader> {
 }
 
 impl<B: Reader> Fed<B> {
-    fn new(mut book: B, stream: &Stream) -> Box<Self> {
+    fn new(mut book: B, stream: &Stream) -> Self {
         for update in &stream.snapshot {
             book.apply(&B::form(update));
         }
-        Box::new(Self { book, updates: stream.updates.iter().map(B::form).collect() })
+        Self { book, updates: stream.updates.iter().map(B::form).collect() }
     }
 }
 
@@ -197,7 +197,7 @@ fn prove(item: &mut Item) {
 
 fn item(stream: &Stream, peers: Vec<(&'static str, Box<dyn Work>)>) -> Item {
     let turn_units = stream.updates.chunks(UPDATES).map(<[Update]>::len).collect();
-    let ours: Box<dyn Work> = Fed::new(Book::new(), stream);
+    let ours: Box<dyn Work> = Box::new(Fed::new(Book::new(), stream));
     let sides = std::iter::once(("ours", ours)).chain(peers).collect();
     let mut item = Item {
         unit: "update",
@@ -218,8 +218,8 @@ fn item(stream: &Stream, peers: Vec<(&'static str, Box<dyn Work>)>) -> Item {
 fn maps_and_nautilus(stream: &Stream) -> Vec<(&'static str, Box<dyn Work>)> {
     let nautilus = NautilusBook::new(nautilus_id(), BookType::L2_MBP);
     vec![
-        ("BTreeMap", Fed::new(Maps::default(), stream)),
-        ("nautilus-model", Fed::new(nautilus, stream)),
+        ("BTreeMap", Box::new(Fed::new(Maps::default(), stream))),
+        ("nautilus-model", Box::new(Fed::new(nautilus, stream))),
     ]
 }
 
@@ -236,7 +236,7 @@ pub(crate) fn btc() -> Item {
 /// Apart from the others: it moves megabytes per insertion, and whoever comes next finds no cache.
 pub(crate) fn btc_barter() -> Item {
     let stream = streams::coinbase_btc();
-    item(&stream, vec![("barter-data", Fed::new(BarterBook::default(), &stream))])
+    item(&stream, vec![("barter-data", Box::new(Fed::new(BarterBook::default(), &stream)))])
 }
 
 pub(crate) fn near_touch() -> Item {
@@ -244,8 +244,8 @@ pub(crate) fn near_touch() -> Item {
     let mut peers = maps_and_nautilus(&stream);
     // The range of interest holds every price of the stream.
     let depth = ROIVectorMarketDepth::new(TICK, LOT, 9_000.0, 11_000.0);
-    peers.push(("hftbacktest", Fed::new(depth, &stream)));
-    peers.push(("barter-data", Fed::new(BarterBook::default(), &stream)));
+    peers.push(("hftbacktest", Box::new(Fed::new(depth, &stream))));
+    peers.push(("barter-data", Box::new(Fed::new(BarterBook::default(), &stream))));
     let mut item = item(&stream, peers);
     item.targets = vec![Target { peer: "hftbacktest", at_least: 1.0 / 0.6 }];
     item

@@ -198,12 +198,13 @@ fn prove(job: &Rc<Job>) {
     }
 }
 
+fn side<Q: Quoter + 'static>(job: &Rc<Job>, quoter: Q) -> Box<dyn Work> {
+    Box::new(Quoting { job: Rc::clone(job), quoter })
+}
+
 pub(crate) fn item(ticks: u32) -> Item {
     let job = Job::new(ticks);
     prove(&job);
-    fn side<Q: Quoter + 'static>(job: &Rc<Job>, quoter: Q) -> Box<dyn Work> {
-        Box::new(Quoting { job: Rc::clone(job), quoter })
-    }
     let at_least = match ticks {
         0 => 40.0,
         1 => 30.0,

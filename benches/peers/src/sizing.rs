@@ -17,7 +17,7 @@ impl Work for Exact {
     fn run(&mut self, turn: usize) -> u64 {
         let sized = best_size(black_box(&self.0[turn].quote()));
         let sized = sized.expect("priced").expect("an edge");
-        sized.priced.net.cast_unsigned() as u64
+        u64::try_from(sized.priced.net).expect("a profit of some dollars")
     }
 }
 
@@ -30,7 +30,7 @@ impl Work for Golden {
         let case = &self.0[turn];
         let found = golden_section(black_box(&case.quote()), black_box(case.depth_lots()));
         let (_, priced) = found.expect("an edge");
-        priced.net.cast_unsigned() as u64
+        u64::try_from(priced.net).expect("a profit of some dollars")
     }
 }
 

@@ -89,13 +89,14 @@ impl Item {
     /// Nanoseconds per unit of each side.
     fn figures_ns(&mut self) -> Vec<f64> {
         let (turns, sides) = (self.turn_units.len(), self.sides.len());
-        let mut times = vec![vec![Vec::new(); turns]; sides];
+        // By turn, then by side.
+        let mut times: Vec<Vec<Vec<u128>>> = vec![vec![Vec::new(); sides]; turns];
         let begun = Instant::now();
         for round in 0..ROUNDS_MAX {
             if round >= ROUNDS_MIN && begun.elapsed() >= ITEM_TIME {
                 break;
             }
-            for turn in 0..turns {
+            for (turn, times) in times.iter_mut().enumerate() {
                 for place in 0..sides {
                     // Rotated, and backwards every other round: nobody always follows the same side.
                     let place = if round % 2 == 0 { place } else { sides - 1 - place };
@@ -104,12 +105,13 @@ impl Item {
                     work.prepare(turn);
                     let start = Instant::now();
                     black_box(work.run(black_box(turn)));
-                    times[side][turn].push(start.elapsed().as_nanos());
+                    times[side].push(start.elapsed().as_nanos());
                 }
             }
         }
         let units = self.units();
-        times.iter_mut().map(|turns| per_unit(turns, units)).collect()
+        let of_side = |side: usize| times.iter().map(move |times| times[side].as_slice());
+        (0..sides).map(|side| per_unit(of_side(side), units)).collect()
     }
 
     /// Does one side's work `rounds` times, each turn inside [`counted`]; the units done.
@@ -134,8 +136,9 @@ fn counted(work: &mut dyn Work, turn: usize) -> u64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for a reader")]
-fn per_unit(turns: &mut [Vec<u128>], units: usize) -> f64 {
-    let medians = turns.iter_mut().map(|times| {
+fn per_unit<'a>(turns: impl Iterator<Item = &'a [u128]>, units: usize) -> f64 {
+    let medians = turns.map(|times| {
+        let mut times = times.to_vec();
         times.sort_unstable();
         times[times.len() / 2]
     });
