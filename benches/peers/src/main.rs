@@ -19,8 +19,11 @@ use std::process::ExitCode;
 
 use turns::Item;
 
-/// Name and maker of each item, in the order of the report.
-const ITEMS: [(&str, fn() -> Item); 12] = [
+/// Name and maker of an item.
+type Named = (&'static str, fn() -> Item);
+
+/// All items, in the order of the report.
+const ITEMS: [Named; 12] = [
     ("coinbase-updates", decode::coinbase_updates),
     ("gemini-updates", decode::gemini_updates),
     ("coinbase-snapshots", decode::coinbase_snapshots),
