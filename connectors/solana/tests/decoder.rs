@@ -254,6 +254,9 @@ fn the_accounts_of_a_slot_are_one_batch_under_their_last_line() {
     assert_eq!(price_of(&bodies), Some(5));
     assert_eq!(batches[1].1[0].body, Body::Slot { parent: 101, root: 70 });
     assert_eq!(batches[1].1[0].market, Event::NO_MARKET);
+    assert_eq!(batches[1].1[1].body, batches[1].1[0].body, "the pool's connection saw it too");
+    assert_eq!(batches[1].1[1].market, events[0].market);
+    assert_eq!(batches[1].1.len(), 2);
     // A later account frame shows a later slot as well.
     let frame = |slot, price| notification(SUBS[0], slot, &WHIRLPOOL_PROGRAM, &pool_at(price, 0));
     assert!(wire.frame(&frame(103, (1 << 64) + 6)).is_empty());

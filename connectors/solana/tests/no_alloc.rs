@@ -127,7 +127,7 @@ fn account_and_slot_frames_allocate_nothing_after_the_first_slot() {
         let before = COUNT.with(Cell::get);
         let events: usize = frames.iter().map(|frame| put(Input::Received(frame.as_bytes()))).sum();
         let allocations = COUNT.with(Cell::get) - before;
-        assert_eq!(events, 11, "pool 2, arrays 3 and 3, oracle 2, slot 1");
+        assert_eq!(events, 12, "pool 2, arrays 3 and 3, oracle 2, slot of chain and pool");
         if round > 0 {
             assert_eq!(allocations, 0, "round {round}");
         } else {

@@ -229,7 +229,8 @@ pub enum Body {
         /// Volatility accumulator.
         volatility_accumulator: u32,
     } = 12,
-    /// The chain moved. `seq` of the event is the slot.
+    /// The chain moved. `seq` of the event is the slot. Without a market it is the chain's; with one,
+    /// the connection that carries that pool has seen the slot, so the pool's state still holds.
     Slot {
         /// Parent slot.
         parent: u64,

@@ -331,6 +331,10 @@ impl Feed {
         self.slot_highest = self.slot_highest.max(slot);
         let body = Body::Slot { parent: result.parent, root: result.root };
         out.push(arrival.stamp(slot), Event::NO_MARKET, body);
+        // Whatever this connection carries holds at that slot.
+        for market in self.pools.live_markets() {
+            out.push(arrival.stamp(slot), market, body);
+        }
         out.close(arrival.line);
     }
 }

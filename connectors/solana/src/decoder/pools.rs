@@ -141,6 +141,12 @@ impl Pools {
         self.roles.get(pubkey).copied()
     }
 
+    /// Markets of the pools that have had their bootstrap and are not in doubt.
+    pub(super) fn live_markets(&self) -> impl Iterator<Item = MarketId> + '_ {
+        let live = self.states.iter().enumerate().filter(|(_, it)| it.state == BookState::Live);
+        live.map(|(position, _)| self.markets.get(position).id)
+    }
+
     /// Whether the configuration names this pool.
     pub(super) fn expects(&self, pubkey: &Pubkey) -> bool {
         self.expected.iter().any(|expected| expected.pool == *pubkey)

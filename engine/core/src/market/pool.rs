@@ -285,7 +285,13 @@ impl MarketPool {
         self.pool.as_ref()
     }
 
-    /// Slot of the newest state applied.
+    /// The pool's connection has seen this slot: what it last said of the pool holds until then.
+    pub fn note_slot(&mut self, slot: u64) {
+        self.slot = self.slot.max(slot);
+    }
+
+    /// Newest slot at which the pool's state is known to hold: of its last change, or a later one
+    /// that its own connection has seen without a change.
     #[must_use]
     pub const fn slot(&self) -> u64 {
         self.slot

@@ -99,6 +99,9 @@ impl World {
         match event.body {
             Body::Slot { .. } => {
                 self.chain_slot = self.chain_slot.max(event.seq);
+                if let Some(Market::Pool(pool)) = self.markets.get_mut(index) {
+                    pool.note_slot(event.seq);
+                }
                 return None;
             }
             Body::Param { key: ParamKey::PriorityFee, value } => {

@@ -126,22 +126,14 @@ impl World {
                     PoolState::Empty => return Err(Code::MarketEmpty),
                     PoolState::Doubt(_) => return Err(Code::MarketInDoubt),
                 }
-                // The pool's connection reports slots too: silence of the account is no staleness.
-                if self.chain_slot.saturating_sub(pool.slot().max(self.connection_slot()))
-                    > spec.stale_after_slots
-                {
+                // Slots that its own connection saw count: silence of the account is no staleness.
+                if self.chain_slot.saturating_sub(pool.slot()) > spec.stale_after_slots {
                     return Err(Code::MarketStale);
                 }
             }
         }
         let heard_ns = self.venue_heard_ns[spec.venue as usize];
         if now_ns - heard_ns > spec.stale_after_ns { Err(Code::MarketStale) } else { Ok(()) }
-    }
-
-    /// Highest slot seen on the pools' own connection. There is one connection, so it is the
-    /// chain's; with several endpoints each pool is held against the highest of them.
-    const fn connection_slot(&self) -> u64 {
-        self.chain_slot
     }
 
     fn depends_on_clock(&self, pair: &PairSpec) -> bool {

@@ -165,6 +165,24 @@ fn ages_end_trades() {
 }
 
 #[test]
+fn a_pool_is_stale_by_slots_not_by_its_silence() {
+    // What the row shows, slots of the chain and of the pool's connection, code.
+    for (shows, chain, own, code) in [
+        ("eight slots behind is the limit", 108, 100, Code::Tradable),
+        ("nine are too many", 109, 100, Code::MarketStale),
+        ("unless its own connection saw them pass", 109, 101, Code::Tradable),
+        ("a connection that leads is the chain", 100, 300, Code::Tradable),
+    ] {
+        let mut world = with_edge(tables());
+        world.pool(-25_650, 1 << 50);
+        world.slot(engine_model::Event::NO_MARKET, chain);
+        world.slot(POOL, own);
+        world.book(GEMINI, 7_800, 7_801, 10_000_000);
+        assert_eq!(world.look(4, 2).code, code, "{shows}");
+    }
+}
+
+#[test]
 fn chain_costs_need_their_levels() {
     let look = |change: &dyn Fn(&mut engine_core::Tables), after: &dyn Fn(&mut World)| {
         let mut tables = tables();

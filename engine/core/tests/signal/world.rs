@@ -217,6 +217,21 @@ impl World {
         bodies
     }
 
+    /// The chain, or the pool's own connection, has seen a slot. Pools start at slot 100.
+    pub(crate) fn slot(&mut self, market: MarketId, slot: u64) {
+        let event = Event {
+            recv_ns: self.now_ns,
+            venue_ns: 0,
+            seq: slot,
+            market,
+            venue: Venue::Solana,
+            flags: Flags(Flags::END_OF_BATCH),
+            body: Body::Slot { parent: slot - 1, root: slot - 32 },
+        };
+        self.core.step(&event, &mut self.out, &mut NoProbe);
+        self.out.clear();
+    }
+
     pub(crate) fn param(&mut self, key: ParamKey, value: u64, market: MarketId) {
         self.batch(market, &[Body::Param { key, value }]);
     }
