@@ -10,48 +10,10 @@
 use engine_poolmath::whirlpool::Segment;
 
 use super::leg::{Factors, Leg, Piece, Shape, Source};
-use super::waterfall::{Priced, PricingError, Terms, price};
+use super::pair::PairQuote;
+use super::waterfall::{Priced, PricingError, price};
 use crate::market::take::Take;
 use crate::num::approx::Approx;
-
-/// Limits that the size is chosen within. Given as inputs; risk checks the result again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caps {
-    /// Position room, order quantity and inventory of the sold base, whichever is least. Unit:
-    /// atoms.
-    pub base_atoms: u128,
-    /// What the buying venue's balance can pay, fees included. Unit: quote units of the buy leg.
-    pub buy_total: u128,
-    /// Highest notional of the buy leg. Unit: quote units of the buy leg.
-    pub buy_notional: u128,
-    /// Highest notional of the sell leg. Unit: quote units of the sell leg.
-    pub sell_notional: u128,
-}
-
-impl Caps {
-    /// No limit but the depth of both legs.
-    pub const NONE: Self = Self {
-        base_atoms: u128::MAX,
-        buy_total: u128::MAX,
-        buy_notional: u128::MAX,
-        sell_notional: u128::MAX,
-    };
-}
-
-/// A pair at one moment: everything that sizing looks at.
-#[derive(Clone, Copy, Debug)]
-pub struct PairQuote<'a> {
-    /// Where base is bought.
-    pub buy: Leg<'a>,
-    /// Where base is sold.
-    pub sell: Leg<'a>,
-    /// Smallest tradable step of the pair. Unit: atoms; a multiple of both legs' steps.
-    pub lot_atoms: u128,
-    /// Costs of the pair besides the legs' own.
-    pub terms: Terms,
-    /// Limits.
-    pub caps: Caps,
-}
 
 /// The chosen size and everything about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

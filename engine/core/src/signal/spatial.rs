@@ -5,10 +5,9 @@ use engine_model::{AssetId, InstrumentId};
 
 use super::evaluation::{Code, Evaluation};
 use super::leg::{BookLeg, Leg, PoolLeg, Source};
-use super::sizing::{
-    Caps, PairQuote, Sized, TouchEdge, best_size, first_cell, has_room, touch_edges,
-};
-use super::waterfall::{Priced, PricingError, Terms, price};
+use super::pair::{Caps, PairQuote, Terms};
+use super::sizing::{Sized, TouchEdge, best_size, first_cell, has_room, touch_edges};
+use super::waterfall::{Priced, PricingError, price};
 use crate::market::book::BookState;
 use crate::market::pool::{At, PoolState};
 use crate::market::rates::{self, Conversion, Touch};

@@ -3,42 +3,9 @@
 use engine_model::units::PPM_ONE;
 
 use super::leg::{LegError, LegQuote};
-use super::sizing::PairQuote;
+use super::pair::PairQuote;
 use crate::market::take::Take;
 use crate::num::ratio::{Ratio, mul_div_ceil};
-
-/// Costs of a pair besides those of its legs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Terms {
-    /// Base fee and priority fee of the pair's chain legs. Unit: pair money, rounded up.
-    pub network: u128,
-    /// Tips of the chain legs. Unit: pair money, rounded up.
-    pub tip: u128,
-    /// Expected cost of chain legs that fail and still pay base and priority fee. Unit: pair
-    /// money, rounded up.
-    pub failed_landing: u128,
-    /// Expected cost of a missed second leg: probability × cost of unwinding. Unit: parts per
-    /// million of what the sell leg yields.
-    pub broken_leg_ppm: u32,
-    /// Taken off for the price moving before the orders arrive. Unit: parts per million of what
-    /// the sell leg yields.
-    pub latency_buffer_ppm: u32,
-}
-
-impl Terms {
-    /// The part that does not depend on the size. Unit: pair money.
-    #[must_use]
-    pub fn idle_cost(&self) -> i128 {
-        let sum = self.network.saturating_add(self.tip).saturating_add(self.failed_landing);
-        i128::try_from(sum).unwrap_or(i128::MAX)
-    }
-
-    /// The part that grows with the size, in parts per million of what the sell leg yields.
-    #[must_use]
-    pub const fn proportional_ppm(&self) -> u64 {
-        self.broken_leg_ppm as u64 + self.latency_buffer_ppm as u64
-    }
-}
 
 /// Net profit in parts. Unit: pair money. `gross` minus every other part is the net, exactly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

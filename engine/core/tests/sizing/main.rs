@@ -8,8 +8,9 @@ use engine_core::market::rates::Conversion;
 use engine_core::market::take::Take;
 use engine_core::num::ratio::Ratio;
 use engine_core::signal::leg::{BookLeg, Leg, PoolLeg, Source};
-use engine_core::signal::sizing::{Caps, PairQuote, Sized, best_size};
-use engine_core::signal::waterfall::{Priced, Terms, price};
+use engine_core::signal::pair::{Caps, PairQuote, Terms};
+use engine_core::signal::sizing::{Sized, best_size};
+use engine_core::signal::waterfall::{Priced, price};
 use engine_core::tables::BaseToken;
 use engine_model::Side;
 use engine_poolmath::whirlpool::{
