@@ -9,6 +9,7 @@
 use core::cell::Cell;
 
 use connector_net::books::{BookState, Books, FRAME_LEVELS_MAX};
+use connector_net::decimal::{Factors, factors, short_steps};
 use connector_net::scan::{Cursor, KeyOrder};
 use connector_net::{Markets, Sink};
 use engine_model::grid::{check_price_ticks, check_size_lots};
@@ -230,23 +231,68 @@ fn levels(
     if cursor.peek()? == b']' {
         return cursor.byte(b']');
     }
+    let factors = [factors(market.grid.tick), factors(market.grid.lot)];
     for _ in 0..FRAME_LEVELS_MAX {
-        let (side, price_ticks, size_lots) = level(cursor, &market.grid)?;
+        let plain = cursor.window().and_then(|text| plain_level(text, factors));
+        let (side, price_ticks, size_lots) = if let Some((level, len)) = plain {
+            cursor.seek(cursor.at() + len);
+            level
+        } else {
+            let level = level(cursor, &market.grid)?;
+            cursor.byte(b']')?;
+            level
+        };
         out.events.push(Event { body: Body::Level { side, price_ticks, size_lots }, ..event });
-        if cursor.literal(b"],") {
-            continue;
-        }
-        cursor.byte(b']')?;
-        if cursor.literal(b"]") || !cursor.more(b']')? {
+        if !cursor.literal(b",") && (cursor.literal(b"]") || !cursor.more(b']')?) {
             return Some(());
         }
     }
     None
 }
 
-/// A level up to its closing bracket.
-#[inline]
-fn level(cursor: &mut Cursor<'_>, grid: &Grid) -> Option<(Side, u64, u64)> {
+/// Bytes that [`plain_level`] may look at: the longest such level, rounded up.
+const LEVEL_WINDOW: usize = 64;
+
+/// Side, price in ticks, size in lots.
+type Level = (Side, u64, u64);
+
+/// A level in the venue's own spelling, short numbers on the grid, and its length in bytes; `None`
+/// for all else. Of what the next level's place depends on, as little as possible is computed: the place
+/// is what the processor waits for.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "called in one place, with factors that stay the same")]
+fn plain_level(text: &[u8; LEVEL_WINDOW], factors: [&Factors; 2]) -> Option<(Level, usize)> {
+    let head = text.first_chunk::<8>()?;
+    if head == b"[\"buy\",\"" {
+        plain_numbers(text, 8, Side::Bid, factors)
+    } else if head == b"[\"sell\"," && text[8] == b'"' {
+        plain_numbers(text, 9, Side::Ask, factors)
+    } else {
+        None
+    }
+}
+
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "the place of the first number is to be a constant")]
+fn plain_numbers(
+    text: &[u8; LEVEL_WINDOW],
+    start: usize,
+    side: Side,
+    [tick, lot]: [&Factors; 2],
+) -> Option<(Level, usize)> {
+    let (price, price_len) = short_steps(text.get(start..)?.first_chunk()?, tick)?;
+    let comma = start + price_len;
+    (text.get(comma..comma + 2)? == b",\"").then_some(())?;
+    let (size, size_len) = short_steps(text.get(comma + 2..)?.first_chunk()?, lot)?;
+    let end = comma + 2 + size_len;
+    (*text.get(end)? == b']').then_some(())?;
+    let (price_ticks, size_lots) = (check_price_ticks(price).ok()?, check_size_lots(size).ok()?);
+    Some(((side, price_ticks, size_lots), end + 1))
+}
+
+/// Any level, up to its closing bracket.
+#[inline(never)]
+fn level(cursor: &mut Cursor<'_>, grid: &Grid) -> Option<Level> {
     let side = if cursor.literal(b"[\"buy\",\"") {
         Side::Bid
     } else if cursor.literal(b"[\"sell\",\"") {

@@ -146,15 +146,29 @@ pub(crate) const fn each(byte: u8) -> u64 {
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "a third of a frame's time; two words of arithmetic")]
 pub(crate) fn leading_digits(characters: u64) -> (usize, u64) {
+    let (len, value) = aligned_digits(characters);
+    (len, if len == 0 { 0 } else { value })
+}
+
+/// As [`leading_digits`], but of no digits the value has no meaning.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a third of a frame's time; two words of arithmetic")]
+fn aligned_digits(characters: u64) -> (usize, u64) {
+    let len = leading_len(characters);
+    // Moved up so that the last digit is the last byte; what comes in below counts as zeros. A shift
+    // counts modulo 64: eight digits, and none, stay where they are.
+    let digits = (characters ^ each(b'0')).wrapping_shl((8 * len).wrapping_neg());
+    (len as usize, eight_digits(digits))
+}
+
+/// How many digits the eight characters begin with, 0 to 8.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "a few instructions in the innermost loops")]
+pub(crate) const fn leading_len(characters: u64) -> u32 {
     let word = characters ^ each(b'0');
     // The top bit of every byte above 9. Nothing carries: 0x7f + 0x76 fits a byte.
     let others = (((word & each(0x7f)) + each(0x76)) | word) & each(0x80);
-    let len = others.trailing_zeros() / 8; // 8 where all are digits
-    if len == 0 {
-        return (0, 0);
-    }
-    // Moved up so that the last digit is the last byte; what comes in below counts as zeros.
-    (len as usize, eight_digits(word << (64 - 8 * len)))
+    others.trailing_zeros() / 8 // 8 where all are digits
 }
 
 /// Eight digits, the most significant in the lowest byte, as a number: pairs, then fours and eight.
@@ -168,35 +182,69 @@ const fn eight_digits(digits: u64) -> u64 {
 }
 
 /// Bytes that [`short_steps`] looks at: eight digits, a point, eight digits, a quote, rounded up.
-pub(crate) const SHORT_WINDOW: usize = 24;
+pub const SHORT_WINDOW: usize = 24;
 
 /// Places up to which `10⁸ × 10^places`, added twice, stays below 2⁶².
 const SHORT_PLACES_MAX: usize = 10;
+
+/// Index of the whole part in [`Factors`].
+const WHOLE: usize = 9;
+
+/// What digits are worth, in steps of one grid: at `n` from 1 to 8 the last of `n` digits behind the
+/// point, at [`WHOLE`] the last before it. Zero where the grid has no such place.
+pub type Factors = [u64; 16];
+
+/// Factors of the grids `10^-places`, by places.
+static FACTORS: [Factors; SHORT_PLACES_MAX + 1] = {
+    let mut grids = [NO_FACTORS; SHORT_PLACES_MAX + 1];
+    let mut places = 0;
+    while places <= SHORT_PLACES_MAX {
+        grids[places][WHOLE] = POW10[places];
+        let mut digits = 1;
+        while digits <= 8 && digits <= places {
+            grids[places][digits] = POW10[places - digits];
+            digits += 1;
+        }
+        places += 1;
+    }
+    grids
+};
+
+/// Of a grid that [`short_steps`] does not read.
+static NO_FACTORS: Factors = [0; 16];
+
+/// The factors of a grid; zeros for one that is not a power of ten or too fine.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "is moved out of loops where the caller is known")]
+#[must_use]
+pub fn factors(step: Step) -> &'static Factors {
+    let grid = FACTORS.get(usize::from(step.places)).unwrap_or(&NO_FACTORS);
+    if step.step == 1 { grid } else { &NO_FACTORS }
+}
 
 /// A decimal of at most eight digits on either side of the point and the quote behind it, as a count
 /// of a power of ten: the count and the bytes read. `None` for all else.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "a third of a frame's time; the grid stays in registers")]
-pub(crate) fn short_steps(text: &[u8; SHORT_WINDOW], step: Step) -> Option<(u64, usize)> {
-    let places = usize::from(step.places);
-    if step.step != 1 || places > SHORT_PLACES_MAX {
+#[must_use]
+pub fn short_steps(text: &[u8; SHORT_WINDOW], factors: &Factors) -> Option<(u64, usize)> {
+    let (whole_len, whole) = aligned_digits(u64::from_le_bytes(*text.first_chunk()?));
+    let units = whole * factors[WHOLE];
+    if whole_len == 0 || factors[WHOLE] == 0 {
         return None;
     }
-    let (whole_len, whole) = leading_digits(u64::from_le_bytes(*text.first_chunk()?));
-    if whole_len == 0 {
-        return None;
-    }
-    let units = whole * POW10[places];
     match text[whole_len] {
-        b'"' => Some((units, whole_len + 1)),
         b'.' => {
-            let (len, fraction) = leading_digits(eight_at(text, whole_len + 1)?);
+            let (len, fraction) = aligned_digits(eight_at(text, whole_len + 1)?);
             let end = whole_len + 1 + len;
-            if len == 0 || len > places || text[end] != b'"' {
+            let factor = factors[len];
+            // No digit and a digit finer than the grid have the factor zero.
+            if factor == 0 || text[end] != b'"' {
                 return None;
             }
-            Some((units + fraction * POW10[places - len], end + 1))
+            Some((units + fraction * factor, end + 1))
         }
+        b'"' => Some((units, whole_len + 1)),
         _ => None,
     }
 }

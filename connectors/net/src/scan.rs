@@ -12,7 +12,8 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, SeqAccess, Visitor
 
 use crate::books::FRAME_LEVELS_MAX;
 use crate::decimal::{
-    POW10, SHORT_WINDOW, each, eight_at, leading_digits, read_quoted, short_steps,
+    POW10, SHORT_WINDOW, each, eight_at, factors, leading_digits, leading_len, read_quoted,
+    short_steps,
 };
 
 /// Deepest nesting that [`Cursor::skip_value`] follows.
@@ -54,10 +55,20 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a literal's length must be a constant at the call")]
     pub fn literal<const N: usize>(&mut self, literal: &[u8; N]) -> bool {
-        let here = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<N>);
-        let matches = here == Some(literal);
-        self.at += if matches { N } else { 0 };
-        matches
+        // A jump, not a sum: what follows need not wait for the comparison.
+        if self.window() != Some(literal) {
+            return false;
+        }
+        self.at += N;
+        true
+    }
+
+    /// The next bytes, not passed; `None` where the text has fewer.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "two instructions")]
+    #[must_use]
+    pub fn window<const N: usize>(&self) -> Option<&'a [u8; N]> {
+        self.bytes.get(self.at..)?.first_chunk()
     }
 
     /// Passes over the same bytes as those of `earlier`, an earlier part of the same text.
@@ -95,12 +106,19 @@ impl<'a> Cursor<'a> {
     pub fn text(&mut self) -> Option<&'a [u8]> {
         self.byte(b'"')?;
         let start = self.at;
-        // Eight characters at a time, until one of them is not plain.
+        self.rest_of_text()?;
+        Some(&self.bytes[start..self.at - 1])
+    }
+
+    /// Passes over the rest of a string of printable ASCII without escapes, and its closing quote.
+    #[inline]
+    fn rest_of_text(&mut self) -> Option<()> {
+        // Eight characters at a time, until one of them is not plain: the quote, if all is well.
         while let Some(eight) = eight_at(self.bytes, self.at) {
             let special = not_plain(eight);
             if special != 0 {
-                self.at += special.trailing_zeros() as usize / 8;
-                break;
+                self.at += special.trailing_zeros() as usize / 8 + 1;
+                return (self.bytes[self.at - 1] == b'"').then_some(());
             }
             self.at += 8;
         }
@@ -113,7 +131,7 @@ impl<'a> Cursor<'a> {
             }
         }
         self.at += 1;
-        Some(&self.bytes[start..self.at - 1])
+        Some(())
     }
 
     /// A key and its colon.
@@ -146,7 +164,7 @@ impl<'a> Cursor<'a> {
         let digits = self.at - start;
         let leading_zero = digits > 1 && self.bytes[start] == b'0';
         let ends = !matches!(self.bytes.get(self.at), Some(b'.' | b'e' | b'E' | b'-' | b'+'));
-        ((1..=18).contains(&digits) && !leading_zero && ends).then_some(value)
+        ((1..=INTEGER_DIGITS_MAX).contains(&digits) && !leading_zero && ends).then_some(value)
     }
 
     /// A quoted decimal as a count of `step`, the opening quote already passed.
@@ -157,7 +175,7 @@ impl<'a> Cursor<'a> {
     )]
     pub fn steps_to_quote(&mut self, step: Step) -> Option<u64> {
         let here = self.bytes.get(self.at..)?;
-        match here.first_chunk().and_then(|text| short_steps(text, step)) {
+        match here.first_chunk().and_then(|text| short_steps(text, factors(step))) {
             Some((units, len)) => {
                 self.at += len;
                 Some(units)
@@ -174,7 +192,7 @@ impl<'a> Cursor<'a> {
             // Filled up with bytes that end any number.
             let mut padded = [0; SHORT_WINDOW];
             padded[..here.len()].copy_from_slice(here);
-            if let Some((units, len)) = short_steps(&padded, step) {
+            if let Some((units, len)) = short_steps(&padded, factors(step)) {
                 self.at += len;
                 return Some(units);
             }
@@ -286,13 +304,13 @@ impl<'a> Cursor<'a> {
 
     /// Passes over an object of strings and unsigned integers; what lies between these.
     fn skip_flat(&mut self) -> Option<Flat> {
-        let mut flat = Flat { gaps: [Part::default(); FLAT_KEYS_MAX], count: 0 };
+        let mut flat = Flat { gaps: [Gap::default(); FLAT_KEYS_MAX], count: 0 };
         let mut start = self.at;
         self.byte(b'{')?;
         loop {
             self.key()?;
             self.space();
-            *flat.gaps.get_mut(flat.count)? = Part::between(start, self.at);
+            *flat.gaps.get_mut(flat.count)? = Gap::new(self.bytes.get(start..self.at)?)?;
             flat.count += 1;
             self.scalar()?;
             start = self.at;
@@ -306,7 +324,8 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn skip_alike(&mut self, flat: &Flat) -> Option<()> {
         for gap in &flat.gaps[..flat.count] {
-            self.same(*gap).then_some(())?;
+            let here = self.bytes.get(self.at..)?.first_chunk()?;
+            self.at += gap.starts(here).then_some(gap.len)?;
             self.scalar()?;
         }
         self.literal(b"}").then_some(())
@@ -315,11 +334,30 @@ impl<'a> Cursor<'a> {
     /// Passes over a string or an unsigned integer that comes next.
     #[inline]
     fn scalar(&mut self) -> Option<()> {
-        if self.bytes.get(self.at) == Some(&b'"') {
-            self.text().map(drop)
-        } else {
-            self.integer().map(drop)
+        match *self.bytes.get(self.at)? {
+            b'"' => {
+                self.at += 1;
+                self.rest_of_text()
+            }
+            b'1'..=b'9' => self.skip_integer(),
+            _ => self.integer().map(drop),
         }
+    }
+
+    /// As [`Cursor::integer`], for a number that does not begin with a zero and whose value does not
+    /// matter. What may come behind a number is left to the caller.
+    #[inline]
+    fn skip_integer(&mut self) -> Option<()> {
+        let start = self.at;
+        while let Some(eight) = eight_at(self.bytes, self.at) {
+            let len = leading_len(eight) as usize;
+            self.at += len;
+            if len < 8 {
+                return (self.at - start <= INTEGER_DIGITS_MAX).then_some(());
+            }
+        }
+        self.at = start;
+        self.integer().map(drop)
     }
 
     /// Nothing but whitespace is left.
@@ -345,13 +383,48 @@ const fn not_plain(eight: u64) -> u64 {
     (low | eight | eight.wrapping_add(each(1))) & TOPS
 }
 
+/// Most digits of an integer that is read.
+const INTEGER_DIGITS_MAX: usize = 18;
+
+/// Longest gap between two values that is remembered while an array is passed over.
+const GAP_BYTES_MAX: usize = 16;
+
 /// Most keys of an object that is remembered while an array is passed over.
 const FLAT_KEYS_MAX: usize = 12;
 
 /// The parts of a flat object before each of its values: braces, commas, keys and colons.
 struct Flat {
-    gaps: [Part; FLAT_KEYS_MAX],
+    gaps: [Gap; FLAT_KEYS_MAX],
     count: usize,
+}
+
+/// What lies between two values, to be compared at one go.
+#[derive(Clone, Copy, Default)]
+struct Gap {
+    /// Its bytes, zeros behind them.
+    bytes: u128,
+    /// Ones where it has bytes.
+    mask: u128,
+    /// Unit: bytes.
+    len: usize,
+}
+
+impl Gap {
+    /// `None` for one that is too long.
+    fn new(text: &[u8]) -> Option<Self> {
+        let mut bytes = [0; GAP_BYTES_MAX];
+        bytes.get_mut(..text.len())?.copy_from_slice(text);
+        let mut mask = [0; GAP_BYTES_MAX];
+        mask[..text.len()].fill(u8::MAX);
+        let [bytes, mask] = [bytes, mask].map(u128::from_le_bytes);
+        Some(Self { bytes, mask, len: text.len() })
+    }
+
+    /// Whether a text starts with it.
+    #[inline]
+    const fn starts(&self, text: &[u8; GAP_BYTES_MAX]) -> bool {
+        (u128::from_le_bytes(*text) ^ self.bytes) & self.mask == 0
+    }
 }
 
 /// A part of a text, by place.
