@@ -24,7 +24,7 @@ use engine_poolmath::whirlpool::{
 use solana_pubkey::Pubkey;
 
 use crate::bytes::Bytes;
-use crate::pools::{Chain, assert_ordered, compare, edges};
+use crate::pools::{Chain, Outcome, assert_ordered, compare, edges};
 
 /// As in `recorder`: time would go into unpacking zeros. Unit: bytes.
 const PACKED_BYTES_MAX: usize = 256;
@@ -251,12 +251,13 @@ fn check_group(bytes: &mut Bytes<'_>) {
         now_s: NOW_S,
         inner_steps_max: INNER_STEPS_DEFAULT,
     };
+    let mut outcome = Outcome::default();
     PATH.with_borrow_mut(|path| {
         for direction in [Direction::AToB, Direction::BToA] {
             path.rebuild(&pool, chain.oracle, &arrays, direction, NOW_S);
             assert_ordered(&pool, path);
             for amount in AMOUNTS.into_iter().chain(edges(path, 2)) {
-                compare(&chain, path, amount);
+                compare(&chain, path, amount, &mut outcome);
             }
         }
     });

@@ -9,7 +9,7 @@ use engine_poolmath::whirlpool::{
 };
 
 use crate::bytes::Bytes;
-use crate::pools::{Chain, assert_ordered, compare, edges};
+use crate::pools::{Chain, Outcome, assert_ordered, compare, edges};
 
 const SPACINGS: [u16; 12] = [1, 2, 4, 8, 16, 64, 64, 96, 128, 256, 32_896, 65_535];
 const FEES_PPM: [u16; 10] = [0, 1, 100, 400, 1_000, 2_500, 3_000, 10_000, 30_000, 60_000];
@@ -29,10 +29,17 @@ thread_local! {
 
 /// Checks the pool and the amounts of an input.
 pub fn check(data: &[u8]) {
-    BENCH.with_borrow_mut(|(arrays, path)| run(&mut Bytes::new(data), arrays, path));
+    explore(data);
 }
 
-fn run(bytes: &mut Bytes<'_>, arrays: &mut TickArraySet, path: &mut Path) {
+/// The same, telling how far it led.
+#[expect(clippy::must_use_candidate, reason = "a check is called for its panics")]
+pub fn explore(data: &[u8]) -> Outcome {
+    BENCH.with_borrow_mut(|(arrays, path)| run(&mut Bytes::new(data), arrays, path))
+}
+
+fn run(bytes: &mut Bytes<'_>, arrays: &mut TickArraySet, path: &mut Path) -> Outcome {
+    let mut outcome = Outcome::default();
     let pool = read_pool(bytes);
     let oracle = (pool.is_adaptive() && bytes.u8() != 0).then(|| read_oracle(bytes, &pool));
     let now_s = (EPOCH_S + u64::from(bytes.u16())).saturating_sub(100);
@@ -54,13 +61,14 @@ fn run(bytes: &mut Bytes<'_>, arrays: &mut TickArraySet, path: &mut Path) {
         path.rebuild(&pool, chain.oracle, arrays, direction, now_s);
         assert_ordered(&pool, path);
         for amount in amounts {
-            compare(&chain, path, amount);
+            compare(&chain, path, amount, &mut outcome);
         }
         for amount in edges(path, 2).chain([Amount::ExactIn(u64::MAX), Amount::ExactOut(u64::MAX)])
         {
-            compare(&chain, path, amount);
+            compare(&chain, path, amount, &mut outcome);
         }
     }
+    outcome
 }
 
 fn read_pool(bytes: &mut Bytes<'_>) -> Pool {
@@ -69,8 +77,8 @@ fn read_pool(bytes: &mut Bytes<'_>) -> Pool {
     let tick = bytes.i32() % (MAX_TICK + 2);
     let inside = u128::from(bytes.u64());
     let (sqrt_price, tick_current_index) = match bytes.u8() % 8 {
-        // Any price with any tick: no account would pass its checks with most of them, but the
-        // arithmetic is given fields, not accounts.
+        // Any price with any tick: no account passes its checks with most of them, and the answers
+        // mean nothing, but there must be some.
         0 => (bytes.magnitude(100), tick),
         // One lower: what a swap leaves that stopped exactly on an initialised tick.
         1 => (sqrt_price_at_tick(tick.clamp(MIN_TICK, MAX_TICK)), tick.max(MIN_TICK) - 1),

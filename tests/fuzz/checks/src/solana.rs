@@ -15,12 +15,13 @@ use connector_net::{Decoder, Input, Market, Markets, Odd, Sink};
 use connector_solana::address::{
     TOKEN_PROGRAM, USDC_MINT, WHIRLPOOL_PROGRAM, WRAPPED_SOL_MINT, tick_array_address,
 };
+use connector_solana::layout::{array_ticks, start_is_valid};
 use connector_solana::{PoolExpected, SolanaDecoder};
 use engine_core::market::pool::{At, MarketPool, PoolState};
 use engine_core::market::take::Take;
 use engine_core::tables::BaseToken;
 use engine_model::{Body, Event, Flags, Grid, MarketId, Venue};
-use engine_poolmath::whirlpool::{Amount, MAX_TICK, MIN_TICK, Pool, TICKS_PER_ARRAY};
+use engine_poolmath::whirlpool::{Amount, MAX_TICK, MIN_TICK, Pool};
 use solana_pubkey::{Pubkey, pubkey};
 
 use crate::exchange::SEPARATOR;
@@ -134,6 +135,8 @@ struct Bench {
     pool: MarketPool,
     /// Since a clear without a doubt, by the decoder's own word.
     told_live: bool,
+    /// Spacing of the pool since it was cleared; 0 before it was told.
+    spacing: u16,
     runs: u64,
 }
 
@@ -171,6 +174,7 @@ impl Bench {
             typed_out: Sink::default(),
             pool: MarketPool::new(BaseToken::A, 64, 100),
             told_live: false,
+            spacing: 0,
             runs: 0,
         }
     }
@@ -243,7 +247,7 @@ impl Bench {
         assert_eq!(fast.frames, typed.frames);
         for (batch_line, events) in self.fast_out.iter() {
             assert!(batch_line <= line, "line {line}: a batch of a later line");
-            assert_batch(recv_ns, events);
+            assert_batch(recv_ns, events, &mut self.spacing);
             for event in events {
                 match event.body {
                     Body::BookClear => self.told_live = true,
@@ -294,7 +298,8 @@ impl Bench {
 const STATUS: [Body; 2] = [Body::Status { tradable: 0 }, Body::Status { tradable: 1 }];
 
 /// The form of a batch: one end, one time, prices with their meta data, ticks inside their array.
-fn assert_batch(recv_ns: u64, events: &[Event]) {
+/// Within a pool's life its spacing is one.
+fn assert_batch(recv_ns: u64, events: &[Event], spacing: &mut u16) {
     let Some((last, rest)) = events.split_last() else { panic!("an empty batch") };
     assert!(last.ends_batch() && !rest.iter().any(Event::ends_batch), "{events:?}");
     let is_snapshot = events[0].body == Body::BookClear;
@@ -304,26 +309,32 @@ fn assert_batch(recv_ns: u64, events: &[Event]) {
         assert!(event.venue == Venue::Solana && event.recv_ns == recv_ns, "{event:?}");
         assert_eq!(event.flags.has(Flags::SNAPSHOT), is_snapshot, "{event:?}");
         match event.body {
-            Body::BookClear => assert_eq!(at, 0),
+            Body::BookClear => {
+                assert_eq!(at, 0);
+                *spacing = 0;
+            }
             Body::PoolPrice { .. } => {
                 let next = events.get(at + 1).map(|event| event.body);
                 assert!(matches!(next, Some(Body::PoolMeta { .. })), "{events:?}");
             }
-            Body::PoolMeta { tick_spacing, .. } => assert_eq!(tick_spacing, SPACING),
+            Body::PoolMeta { tick_spacing, .. } => {
+                assert!(tick_spacing > 0 && (*spacing == 0 || *spacing == tick_spacing));
+                *spacing = tick_spacing;
+            }
             Body::TickArrayBegin { start_tick_index, exists } => {
-                assert_eq!(start_tick_index % ARRAY_TICKS, 0);
+                assert!(start_is_valid(start_tick_index, *spacing), "{event:?}");
                 array = (exists == 1).then_some(start_tick_index);
                 tick_before = i32::MIN;
             }
             Body::Tick { index, .. } => {
                 let Some(start) = array else { panic!("a tick without its array: {events:?}") };
-                assert!((start..start + ARRAY_TICKS).contains(&index) && index > tick_before);
+                let end = start + array_ticks(*spacing);
+                assert!((start..end).contains(&index) && index > tick_before, "{event:?}");
                 assert!((MIN_TICK..=MAX_TICK).contains(&index));
-                assert_eq!(index % i32::from(SPACING), 0);
+                assert_eq!(index % i32::from(*spacing), 0);
                 tick_before = index;
             }
             _ => {}
         }
     }
-    const { assert!(TICKS_PER_ARRAY == 88) };
 }

@@ -141,6 +141,8 @@ mod tests {
             file.is_ok_and(|file| quote(&file, &args).is_ok())
         });
         assert!(pools >= 4, "{pools} containers whose pool can be quoted");
+        let crossing = count("quote", &|seed| crate::quote::explore(seed).crossing > 0);
+        assert!(crossing >= 20, "{crossing} pools whose ticks are crossed");
     }
 
     #[test]
