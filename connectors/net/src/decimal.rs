@@ -8,6 +8,8 @@ use core::fmt;
 use engine_model::grid::{GRID_PLACES_MAX, Step, check_price_ticks, check_size_lots};
 use engine_model::{Grid, GridError};
 
+use crate::digits::{aligned, eight_at, eight_digits, leading_digits, marked_len, not_digits};
+
 /// Powers of ten that fit a `u64`, by exponent.
 pub const POW10: [u64; 20] = {
     let mut powers = [1; 20];
@@ -131,56 +133,6 @@ pub fn read_quoted(bytes: &[u8], at: usize) -> Option<ShortDecimal> {
     Some(ShortDecimal { mantissa: whole * POW10[places] + fraction, places, end })
 }
 
-/// Eight characters from `at` on, the first in the lowest byte.
-#[inline]
-pub(crate) fn eight_at(bytes: &[u8], at: usize) -> Option<u64> {
-    bytes.get(at..).and_then(<[u8]>::first_chunk).copied().map(u64::from_le_bytes)
-}
-
-/// Every byte of an 8-byte word.
-pub(crate) const fn each(byte: u8) -> u64 {
-    u64::from_le_bytes([byte; 8])
-}
-
-/// How many digits the eight characters begin with, 0 to 8, and their value. Character k is byte k.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "a third of a frame's time; two words of arithmetic")]
-pub(crate) fn leading_digits(characters: u64) -> (usize, u64) {
-    let (len, value) = aligned_digits(characters);
-    (len, if len == 0 { 0 } else { value })
-}
-
-/// As [`leading_digits`], but of no digits the value has no meaning.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "a third of a frame's time; two words of arithmetic")]
-fn aligned_digits(characters: u64) -> (usize, u64) {
-    let len = leading_len(characters);
-    // Moved up so that the last digit is the last byte; what comes in below counts as zeros. A shift
-    // counts modulo 64: eight digits, and none, stay where they are.
-    let digits = (characters ^ each(b'0')).wrapping_shl((8 * len).wrapping_neg());
-    (len as usize, eight_digits(digits))
-}
-
-/// How many digits the eight characters begin with, 0 to 8.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "a few instructions in the innermost loops")]
-pub(crate) const fn leading_len(characters: u64) -> u32 {
-    let word = characters ^ each(b'0');
-    // The top bit of every byte above 9. Nothing carries: 0x7f + 0x76 fits a byte.
-    let others = (((word & each(0x7f)) + each(0x76)) | word) & each(0x80);
-    others.trailing_zeros() / 8 // 8 where all are digits
-}
-
-/// Eight digits, the most significant in the lowest byte, as a number: pairs, then fours and eight.
-#[inline]
-const fn eight_digits(digits: u64) -> u64 {
-    const MASK: u64 = 0x0000_00ff_0000_00ff;
-    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
-    let upper = (pairs & MASK).wrapping_mul(100 + (1_000_000 << 32));
-    let lower = ((pairs >> 16) & MASK).wrapping_mul(1 + (10_000 << 32));
-    upper.wrapping_add(lower) >> 32
-}
-
 /// Bytes that [`short_steps`] looks at: eight digits, a point, eight digits, a quote, rounded up.
 pub const SHORT_WINDOW: usize = 24;
 
@@ -228,23 +180,29 @@ pub fn factors(step: Step) -> &'static Factors {
 #[expect(clippy::inline_always, reason = "a third of a frame's time; the grid stays in registers")]
 #[must_use]
 pub fn short_steps(text: &[u8; SHORT_WINDOW], factors: &Factors) -> Option<(u64, usize)> {
-    let (whole_len, whole) = aligned_digits(u64::from_le_bytes(*text.first_chunk()?));
-    let units = whole * factors[WHOLE];
-    if whole_len == 0 || factors[WHOLE] == 0 {
-        return None;
-    }
-    match text[whole_len] {
+    // Where the point and the quote are is found first and checked later: the next number's place
+    // depends on it, and the processor works on that one meanwhile.
+    let whole = u64::from_le_bytes(*text.first_chunk()?);
+    let whole_len = marked_len(whole);
+    let point = whole_len as usize;
+    let whole = aligned(whole, whole_len);
+    match text[point] {
         b'.' => {
-            let (len, fraction) = aligned_digits(eight_at(text, whole_len + 1)?);
-            let end = whole_len + 1 + len;
-            let factor = factors[len];
-            // No digit and a digit finer than the grid have the factor zero.
-            if factor == 0 || text[end] != b'"' {
+            let fraction = eight_at(text, point + 1)?;
+            let len = marked_len(fraction);
+            let end = point + 1 + len as usize;
+            let fraction = aligned(fraction, len);
+            // A digit finer than the grid has the factor zero.
+            let factor = factors[len as usize];
+            if text[end] != b'"' || factor == 0 || not_digits(whole) | not_digits(fraction) != 0 {
                 return None;
             }
-            Some((units + fraction * factor, end + 1))
+            let units = eight_digits(whole) * factors[WHOLE] + eight_digits(fraction) * factor;
+            Some((units, end + 1))
         }
-        b'"' => Some((units, whole_len + 1)),
+        b'"' if factors[WHOLE] != 0 && not_digits(whole) == 0 => {
+            Some((eight_digits(whole) * factors[WHOLE], point + 1))
+        }
         _ => None,
     }
 }

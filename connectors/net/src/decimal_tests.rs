@@ -72,6 +72,35 @@ fn zero_sizes_in_every_spelling() {
 }
 
 #[test]
+fn what_the_short_window_takes() {
+    let rows = [
+        ("65317.5\",", CENT, Some((6_531_750, 8))),
+        ("0\"", E8, Some((0, 2))),
+        ("12345678.12345678\"", E8, Some((1_234_567_812_345_678, 18))),
+        ("123456789.5\"", CENT, None),
+        ("1.123456789\"", Step::decimal(10), None),
+        ("1.234\"", CENT, None),
+        ("1.0\"", Step::decimal(0), None),
+        ("1.\"", CENT, None),
+        (".5\"", CENT, None),
+        ("\"", CENT, None),
+        ("1:.5\"", CENT, None),
+        ("1.5?\"", CENT, None),
+        ("1.\u{b5}\"", CENT, None),
+        ("1.5.\"", CENT, None),
+        ("1.5", CENT, None),
+        ("-1\"", CENT, None),
+        ("5\"", Step { step: 5, places: 0 }, None),
+        ("5\"", Step::decimal(11), None),
+    ];
+    for (text, step, expected) in rows {
+        let mut window = [0; SHORT_WINDOW];
+        window[..text.len()].copy_from_slice(text.as_bytes());
+        assert_eq!(short_steps(&window, factors(step)), expected, "{text} on {step:?}");
+    }
+}
+
+#[test]
 fn increments_of_metadata() {
     let rows: &[(&str, Option<Step>)] = &[
         ("0.01", Some(CENT)),
@@ -154,6 +183,21 @@ proptest! {
     #[test]
     fn the_window_reads_what_the_loop_reads(text in "[0-9.\",x\u{0}-\u{7f}\u{80}-\u{ff}]{0,40}|[0-9]{1,18}(\\.[0-9]{0,18})?\"[a-z]{0,20}") {
         prop_assert_eq!(read_quoted(text.as_bytes(), 0), read_digits(text.as_bytes(), 0));
+    }
+
+    #[test]
+    fn what_the_short_window_takes_is_read_the_same_by_the_long_way(
+        text in "[0-9.\",:;?/x\u{0}-\u{ff}]{0,12}|[0-9]{0,9}[0-9:?\u{b0}-\u{bf}]?(\\.[0-9]{0,9})?\"[a-z]{0,4}",
+        places in 0_u8..=18,
+    ) {
+        let (mut window, step) = ([0; SHORT_WINDOW], Step::decimal(places));
+        let len = text.len().min(SHORT_WINDOW);
+        window[..len].copy_from_slice(&text.as_bytes()[..len]);
+        let short = short_steps(&window, factors(step));
+        if let Some((count, end)) = short {
+            prop_assert_eq!(window[end - 1], b'"');
+            prop_assert_eq!(parse_any(&window[..end - 1], step), Ok(count));
+        }
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //!
 //! Layout: [`decode`] is the contract between bytes and events, [`markets`] maps a venue's symbols
 //! to dense ids and grids, [`odd`] counts whatever was not as expected, [`decimal`] turns decimal
-//! text into ticks and lots, [`time`] timestamps into nanoseconds, [`scan`] walks JSON without
-//! allocating, [`books`] knows which books can be trusted, [`capture`] reads recordings.
+//! text into ticks and lots (`digits` takes eight characters at a time), [`time`] timestamps into
+//! nanoseconds, [`scan`] walks JSON without allocating, [`books`] knows which books can be trusted,
+//! [`capture`] reads recordings.
 //!
 //! Deliberately absent: venue knowledge (each venue has its crate) and strategy.
 //! Start reading at [`decode::Decoder`].
@@ -13,6 +14,7 @@ pub mod books;
 pub mod capture;
 pub mod decimal;
 pub mod decode;
+mod digits;
 pub mod markets;
 pub mod odd;
 pub mod scan;

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::skip::DEPTH_MAX;
 use super::*;
 
 fn walks(text: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Timestamps of venues to Unix nanoseconds, exactly.
 
-use crate::decimal::{POW10, eight_at, leading_digits};
+use crate::decimal::POW10;
+use crate::digits::{eight_at, leading_digits};
 
 /// Nanoseconds in one second.
 pub const NS_PER_S: u64 = 1_000_000_000;
