@@ -132,10 +132,17 @@ pub fn parse_micros(text: &[u8]) -> Option<u64> {
 
 /// Reads RFC 3339 as [`parse_rfc3339`] does, and remembers the minute: a connection's timestamps
 /// share it, so that only seconds and fraction are left to read.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct MinuteMemo {
     text: [u8; MINUTE_LEN],
     unix_s: i64,
+}
+
+impl Default for MinuteMemo {
+    /// Begins with a true pair: whatever text a new memo held instead could come from a wire.
+    fn default() -> Self {
+        Self { text: *b"1970-01-01T00:00:", unix_s: 0 }
+    }
 }
 
 impl MinuteMemo {
@@ -143,7 +150,6 @@ impl MinuteMemo {
     #[inline]
     pub fn parse(&mut self, text: &[u8]) -> Option<u64> {
         let minute: &[u8; MINUTE_LEN] = text.first_chunk()?;
-        // The empty memo is all zero bytes, which no valid text equals.
         if *minute != self.text {
             self.unix_s = parse_minute(minute)?;
             self.text = *minute;
@@ -189,10 +195,12 @@ mod tests {
             ("2026-01-01T00:00:00+0200", None),
             ("2026-01-01 00:00:00Z", None),
             ("2026-01-01T00:00:00ZZ", None),
+            ("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\022Z", None),
             ("", None),
         ];
         let mut memo = MinuteMemo::default();
         for (text, expected) in rows {
+            assert_eq!(MinuteMemo::default().parse(text.as_bytes()), *expected, "{text} when new");
             assert_eq!(parse_rfc3339(text.as_bytes()), *expected, "{text}");
             assert_eq!(memo.parse(text.as_bytes()), *expected, "{text} with a memory");
         }
