@@ -37,7 +37,7 @@ run() { # sanitizer, runs, resident limit in MiB
             failed=1
             grep -a -m 3 -E "panicked at|ERROR: |Test unit written" "$log" || tail -n 5 "$log"
         }
-        line=$(grep -a -oE 'cov: [0-9]+ ft: [0-9]+ corp: [0-9]+' "$log" | tail -n 1)
+        line=$({ grep -a -oE 'cov: [0-9]+ ft: [0-9]+ corp: [0-9]+' "$log" || true; } | tail -n 1)
         executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
         # shellcheck disable=SC2086 # the line is split into its words
         set -- "$1" "$2" "$3" $line
