@@ -2,10 +2,10 @@
 
 use engine_model::AssetId;
 
-use crate::problem::{At, Problems, fault, nearest_hint, shown};
+use crate::problem::{At, Fault, Problems, fault, nearest_hint, shown};
 use crate::read::{address, bps_as_ppm, integer_u32, list, text, word};
 use crate::section::{Section, root_list, root_table};
-use crate::tree::{Table, Value};
+use crate::tree::{Node, Table, Value};
 
 /// Most assets. Their indices take 16 bits, and a report names each one.
 pub const ASSETS_MAX: usize = 256;
@@ -57,7 +57,7 @@ pub enum MintPower {
     Pausable,
     /// Somebody may freeze an account.
     FreezeAuthority,
-    /// Transfers pay a fee in the token.
+    /// Transfers pay a fee in the token. The sizing models none: no configuration accepts it.
     TransferFee,
     /// New accounts begin frozen.
     DefaultAccountState,
@@ -68,13 +68,12 @@ pub enum MintPower {
 }
 
 impl MintPower {
-    /// Every power with its name.
+    /// Every power that can be accepted, with its name.
     pub const NAMES: &'static [(&'static str, Self)] = &[
         ("transfer_hook", Self::TransferHook),
         ("permanent_delegate", Self::PermanentDelegate),
         ("pausable", Self::Pausable),
         ("freeze_authority", Self::FreezeAuthority),
-        ("transfer_fee", Self::TransferFee),
         ("default_account_state", Self::DefaultAccountState),
         ("non_transferable", Self::NonTransferable),
         ("scaled_ui_amount", Self::ScaledUiAmount),
@@ -226,15 +225,12 @@ impl AssetTable {
         section.required(key, problems, |node| self.reference(node))
     }
 
-    pub(crate) fn reference(
-        &self,
-        node: &crate::tree::Node,
-    ) -> Result<AssetId, crate::problem::Fault> {
+    pub(crate) fn reference(&self, node: &Node) -> Result<AssetId, Fault> {
         let name = text(ASSET_NAME_BYTES_MAX)(node)?;
         self.find(&name).ok_or_else(|| self.unknown(&name))
     }
 
-    pub(crate) fn unknown(&self, name: &str) -> crate::problem::Fault {
+    pub(crate) fn unknown(&self, name: &str) -> Fault {
         let names = self.rows.iter().map(|row| row.name.as_str());
         fault(format!("no asset \"{}\" is declared", shown(name)), nearest_hint(name, names))
     }
@@ -255,7 +251,7 @@ fn read_asset(name: &str, at: At, table: &Table, problems: &mut Problems<'_>) ->
     let kind = match kind? {
         KindWord::Token => {
             let mint = section.required("mint", problems, address);
-            let powers = list(MintPower::NAMES.len(), word(MintPower::NAMES));
+            let powers = list(MintPower::NAMES.len(), power);
             let allow = section.or("allow", Vec::new(), problems, powers);
             AssetKind::Token { mint: mint?, allow }
         }
@@ -267,4 +263,15 @@ fn read_asset(name: &str, at: At, table: &Table, problems: &mut Problems<'_>) ->
         }
     };
     Some(Asset { name: name.to_owned(), kind, decimals: u8::try_from(decimals?).ok()? })
+}
+
+fn power(node: &Node) -> Result<MintPower, Fault> {
+    if matches!(&node.value, Value::Text(text) if text == "transfer_fee") {
+        return Err(fault(
+            "\"transfer_fee\" cannot be allowed: a mint that takes a fee from transfers is never \
+             traded",
+            "remove it, and the markets of this token",
+        ));
+    }
+    word(MintPower::NAMES)(node)
 }

@@ -3,7 +3,7 @@
 use engine_model::MarketId;
 
 use crate::markets::MarketTable;
-use crate::problem::{At, Problems};
+use crate::problem::{At, Problems, fault};
 use crate::rates::AGE_MS_MAX;
 use crate::read::{bps_as_ppm, integer, integer_u32, percent_as_ppm};
 use crate::section::{Section, root_table};
@@ -136,5 +136,23 @@ pub(crate) fn read(
         section.or("compute_unit_limit", costs.compute_unit_limit, problems, units);
     costs.sol_price_market =
         section.optional("sol_price_market", problems, |node| markets.reference(node));
+    check_sum(&costs, &section, problems);
     (costs, section.node("sol_price_market").map(|node| node.at))
+}
+
+/// What is taken off every notional must leave something of it.
+fn check_sum(costs: &Costs, section: &Section<'_>, problems: &mut Problems<'_>) {
+    let broken = u64::from(costs.broken_leg_ppm) * u64::from(costs.broken_leg_cost_ppm);
+    // Rounded up, as the engine counts it.
+    let ppm = u64::from(costs.latency_buffer_ppm) + broken.div_ceil(1_000_000);
+    if ppm < 1_000_000 {
+        return;
+    }
+    let says = "\"latency_buffer_bps\" and \"broken_leg_percent\" of \"broken_leg_cost_bps\" in \
+                [costs] together take the whole notional";
+    let hint = "lower them until they stay below 100 % (10000 bps) together";
+    // At the one that is written; a default alone cannot reach this.
+    let mut keys = ["latency_buffer_bps", "broken_leg_cost_bps"].into_iter();
+    let key = keys.find(|key| section.node(key).is_some()).unwrap_or("broken_leg_cost_bps");
+    problems.add(section.at_key(key), section.key(key), fault(says, hint));
 }

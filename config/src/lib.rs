@@ -41,7 +41,7 @@ pub use markets::{BookTerms, Market, MarketKind, PoolTerms};
 pub use problem::{Place, Problem};
 pub use rates::Rate;
 pub use set::SETS_MAX;
-pub use signal::Signal;
+pub use signal::{INNER_STEPS_MAX, Signal};
 pub use tree::CONFIG_BYTES_MAX;
 
 use assets::AssetTable;

@@ -5,7 +5,7 @@ use engine_model::{AssetId, MarketId, Venue};
 
 use crate::assets::{AssetKind, AssetTable};
 use crate::decimal::Decimal;
-use crate::problem::{At, Fault, Problems, fault, nearest_hint, shown};
+use crate::problem::{At, Fault, Place, Problems, fault, nearest_hint, shown};
 use crate::read::{address, bps_as_ppm, integer, list, name, positive_amount, text, word};
 use crate::section::{Section, root_list};
 use crate::tree::{Node, Table};
@@ -22,6 +22,11 @@ pub const STALE_AFTER_MS_DEFAULT: u64 = 5_000;
 pub const STALE_AFTER_SLOTS_DEFAULT: u64 = 8;
 /// Highest taker fee. Unit: basis points.
 const TAKER_FEE_BPS_MAX: u32 = 1_000;
+// A fee of the whole notional leaves nothing to compute with.
+const _: () = assert!(TAKER_FEE_BPS_MAX < 10_000);
+
+/// Coinbase's books in USDC. Every other -USDC product of it is the -USD book under a second name.
+const COINBASE_USDC_BOOKS: [&str; 2] = ["USDT-USDC", "EURC-USDC"];
 
 /// Programs whose pools can be priced: Orca Whirlpool, both deployments.
 pub const POOL_PROGRAMS: [&str; 2] =
@@ -42,6 +47,8 @@ pub struct Market {
     pub quote: AssetId,
     /// What a book has and a pool has not, or the other way round.
     pub kind: MarketKind,
+    /// Where it is declared, for messages.
+    pub place: Place,
 }
 
 /// Book or pool.
@@ -214,6 +221,11 @@ fn read_market(
     let own_name = section.required("name", problems, name(MARKET_NAME_BYTES_MAX));
     let venue = section.required("venue", problems, word(VENUES));
     let symbol = section.required("symbol", problems, name(MARKET_NAME_BYTES_MAX));
+    if venue == Some(Venue::Coinbase)
+        && let Some(symbol) = &symbol
+    {
+        check_alias(symbol, &section, problems);
+    }
     let base = assets.required(&section, "base", problems);
     let quote = assets.required(&section, "quote", problems);
     if let (Some(base), Some(quote)) = (base, quote)
@@ -238,9 +250,22 @@ fn read_market(
             base,
             quote,
             kind,
+            place: problems.place_of(at),
         },
     );
     MarketRow { name: own_name, at, market }
+}
+
+/// Coinbase's -USDC products are aliases: their frames carry the -USD symbol.
+fn check_alias(symbol: &str, section: &Section<'_>, problems: &mut Problems<'_>) {
+    let Some(pair) = symbol.strip_suffix("-USDC") else { return };
+    if COINBASE_USDC_BOOKS.contains(&symbol) {
+        return;
+    }
+    let says =
+        format!("\"{symbol}\" of coinbase is no book of its own, but that of \"{pair}-USD\"");
+    let hint = format!("declare \"{pair}-USD\" and write settles_also_in = [\"USDC\"] there");
+    problems.add(section.at_key("symbol"), section.key("symbol"), fault(says, hint));
 }
 
 fn read_book(

@@ -85,20 +85,29 @@ impl<'t> Problems<'t> {
         if self.list.len() >= PROBLEMS_MAX {
             return;
         }
-        let (order, place) = match at {
-            At::File(offset) => (Some(offset), self.place(offset)),
+        let order = match at {
+            At::File(offset) => Some(offset),
+            At::Set(_) => None,
+        };
+        let place = self.place_of(at);
+        let problem = Problem { place, key: key.into(), says: fault.says, hint: fault.hint };
+        if !self.list.iter().any(|(_, known)| *known == problem) {
+            self.list.push((order, problem));
+        }
+    }
+
+    /// As messages name it.
+    pub(crate) fn place_of(&self, at: At) -> Place {
+        match at {
+            At::File(offset) => self.place(offset),
             At::Set(index) => {
                 let text = self.sets.get(index).map_or("", String::as_str);
                 let key = text.split_once('=').map_or(text, |(key, _)| key);
                 let text = if is_secret_key(key) { key } else { text };
                 // Names come from outside: control characters would forge lines.
                 let text = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-                (None, Place::Set { text })
+                Place::Set { text }
             }
-        };
-        let problem = Problem { place, key: key.into(), says: fault.says, hint: fault.hint };
-        if !self.list.iter().any(|(_, known)| *known == problem) {
-            self.list.push((order, problem));
         }
     }
 

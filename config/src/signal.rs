@@ -8,6 +8,9 @@ use crate::read::{bps_as_ppm, flag, integer_u32, text};
 use crate::section::{Section, root_table};
 use crate::tree::{Node, Table};
 
+/// Most that `inner_steps_max` may be: the engine's pool quotes are built for as many.
+pub const INNER_STEPS_MAX: u32 = 10_000;
+
 /// What the signal reports and keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signal {
@@ -94,7 +97,7 @@ pub(crate) fn read(root: &Table, problems: &mut Problems<'_>) -> Signal {
             "inner_steps_max",
             default.inner_steps_max,
             problems,
-            integer_u32(1..=100_000),
+            integer_u32(1..=INNER_STEPS_MAX),
         ),
     }
 }

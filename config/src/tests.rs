@@ -32,6 +32,8 @@ fn the_example_is_complete_and_passes() {
     assert_eq!(config.canonical(AssetId(1)), (AssetId(1), 0));
     let first = &config.markets[0];
     assert_eq!((first.name.as_str(), first.venue), ("coinbase:SOL-USD", Venue::Coinbase));
+    let Place::File { line, .. } = &first.place else { panic!("{:?}", first.place) };
+    assert_eq!(*line, line_of(EXAMPLE, "[[markets]]"));
     let MarketKind::Book(book) = &first.kind else { panic!("a book") };
     assert_eq!(book.tick, Some(Step { step: 1, places: 2 }));
     assert_eq!(book.lot, Some(Step { step: 1, places: 8 }));
@@ -160,6 +162,12 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
     ("same_venue_pairs = false", "same_venue_pairs = \"no\"", "it is text", "true or false"),
     ("near_misses_kept = 10", "near_misses_kept = 1001", "1001 is out of range", "from 0 to 1000"),
     ("near_misses_kept = 10", "near_misses_kept = 1.5", "1.5 is not whole", "from 0 to 1000"),
+    (
+        "inner_steps_max = 100",
+        "inner_steps_max = 10001",
+        "10001 is out of range",
+        "from 1 to 10000",
+    ),
     ("inner_steps_max = 100", "inner_steps_max = 0", "0 is out of range", "from 1 to"),
     (
         "inner_steps_max = 100",
@@ -217,6 +225,12 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
         "remove one",
     ),
     ("allow = [\"freeze_authority\"]", "allow = \"pausable\"", "it is text", "a list"),
+    (
+        "allow = [\"freeze_authority\"]",
+        "allow = [\"transfer_fee\"]",
+        "\"transfer_fee\" cannot be allowed",
+        "remove it, and the markets",
+    ),
     ("same_as = \"SOL\"", "same_as = \"WSOL\"", "the same as itself", "once"),
     (
         "[[markets]]\n",
@@ -250,6 +264,12 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
         "symbol = \"SOL-USD\"",
         "are the same symbol \"SOL-USD\" of coinbase",
         "settles_also_in",
+    ),
+    (
+        "symbol = \"BTC-USD\"",
+        "symbol = \"BTC-USDC\"",
+        "\"BTC-USDC\" of coinbase is no book of its own, but that of \"BTC-USD\"",
+        "declare \"BTC-USD\" and write settles_also_in = [\"USDC\"]",
     ),
     ("base = \"BTC\"", "base = \"USD\"", "are the same asset", "base is what is traded"),
     ("base = \"BTC\"", "base = \"BTX\"", "no asset \"BTX\"", "did you mean \"BTC\"?"),
@@ -344,6 +364,24 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
         "0 to 100",
     ),
     (
+        "latency_buffer_bps = 1 ",
+        "latency_buffer_bps = 9999.8 ",
+        "\"latency_buffer_bps\" and \"broken_leg_percent\" of \"broken_leg_cost_bps\" in [costs]",
+        "below 100 %",
+    ),
+    (
+        "latency_buffer_bps = 1 ",
+        "latency_buffer_bps = 10000 ",
+        "together take the whole notional",
+        "below 100 %",
+    ),
+    (
+        "broken_leg_percent = 1          # probability that the second leg is missed\nbroken_leg_cost_bps = 20 ",
+        "broken_leg_percent = 100\nbroken_leg_cost_bps = 9999 ",
+        "together take the whole notional",
+        "below 100 %",
+    ),
+    (
         "compute_unit_limit = 200000 ",
         "compute_unit_limit = 1400001 ",
         "out of range",
@@ -416,6 +454,21 @@ fn every_kind_of_problem_is_named_at_its_line() {
         let Place::File { name, line, column } = &hit.place else { panic!("{hit:?}") };
         assert_eq!(name, "mine.toml");
         assert!(*line >= 1 && *column >= 1, "{hit:?}");
+    }
+}
+
+#[test]
+fn values_at_their_bounds_are_taken() {
+    for (from, to) in [
+        ("inner_steps_max = 100", "inner_steps_max = 10000"),
+        // 20 bps of broken legs in a hundred are 0.2 bps of the notional.
+        ("latency_buffer_bps = 1 ", "latency_buffer_bps = 9999.79 "),
+        ("taker_fee_bps = 90 ", "taker_fee_bps = 1000 "),
+        ("symbol = \"BTC-USD\"", "symbol = \"USDT-USDC\""),
+        ("symbol = \"BTC-USD\"", "symbol = \"EURC-USDC\""),
+        ("symbol = \"solusd\"", "symbol = \"SOL-USDC\""),
+    ] {
+        assert_eq!(problems(&changed(from, to), &[]), [], "{to}");
     }
 }
 
