@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use engine_model::MarketId;
 use engine_model::event::Event;
+use engine_model::{Body, MarketId, ParamKey};
 
 use crate::market::world::{Market, World};
 use crate::outbox::{Outbox, Output};
@@ -77,6 +77,9 @@ impl Core {
         if let Some(market) = self.world.apply(event) {
             self.mark(market);
         }
+        if matches!(event.body, Body::Param { key: ParamKey::PriorityFee | ParamKey::Tip, .. }) {
+            self.mark_pools();
+        }
         if event.ends_batch() {
             self.end_books();
         }
@@ -92,6 +95,15 @@ impl Core {
         if !*flag {
             *flag = true;
             self.changed.push(market);
+        }
+    }
+
+    /// What a chain transaction costs concerns every pool.
+    fn mark_pools(&mut self) {
+        for index in 0..self.world.markets.len() {
+            if matches!(self.world.markets[index], Market::Pool(_)) {
+                self.mark(market_id(index));
+            }
         }
     }
 
@@ -131,13 +143,15 @@ impl Core {
     /// Adaptive pools follow the clock, so any pool may need it, not only those of the batch.
     fn refresh_pools(&mut self, probe: &mut impl Probe) {
         let now_s = self.now_ns / 1_000_000_000;
-        for market in &mut self.world.markets {
-            if let Market::Pool(pool) = market
+        for index in 0..self.world.markets.len() {
+            if let Market::Pool(pool) = &mut self.world.markets[index]
                 && pool.needs_refresh(now_s)
             {
                 probe.enter(Stage::Quote);
                 pool.refresh(now_s);
                 probe.leave(Stage::Quote);
+                // A new second alone changes an adaptive fee: its pairs are looked at again.
+                self.mark(market_id(index));
             }
         }
     }
@@ -190,6 +204,10 @@ impl Core {
     pub const fn now_ns(&self) -> u64 {
         self.now_ns
     }
+}
+
+fn market_id(index: usize) -> MarketId {
+    MarketId(u16::try_from(index).expect("Invariant: the tables bound their markets"))
 }
 
 /// A pair depends on its two markets and on the books of the rate between them.

@@ -17,6 +17,7 @@
 mod answers;
 mod early;
 mod pools;
+mod tips;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -331,9 +332,14 @@ impl Feed {
         self.slot_highest = self.slot_highest.max(slot);
         let body = Body::Slot { parent: result.parent, root: result.root };
         out.push(arrival.stamp(slot), Event::NO_MARKET, body);
-        // Whatever this connection carries holds at that slot.
-        for market in self.pools.live_markets() {
-            out.push(arrival.stamp(slot), market, body);
+        // Whatever this connection watches holds at that slot. A pool whose subscription the node
+        // did not confirm could have changed unseen.
+        for subscribed in self.subscriptions.values() {
+            if let Subscribed::Account(pubkey) = subscribed
+                && let Some(market) = self.pools.live_market(pubkey)
+            {
+                out.push(arrival.stamp(slot), market, body);
+            }
         }
         out.close(arrival.line);
     }
@@ -349,6 +355,10 @@ impl Decoder for SolanaDecoder {
             Input::Received(bytes) => {
                 self.feed.counts.frames += 1;
                 self.received(bytes, arrival, out);
+            }
+            Input::Http { url, body, .. } if tips::is_tip_floor(url) => {
+                self.feed.counts.frames += 1;
+                tips::publish(body, arrival, &mut self.feed.counts, out);
             }
             Input::Http { request, body, .. } => {
                 self.feed.counts.frames += 1;

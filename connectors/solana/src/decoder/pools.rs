@@ -141,10 +141,10 @@ impl Pools {
         self.roles.get(pubkey).copied()
     }
 
-    /// Markets of the pools that have had their bootstrap and are not in doubt.
-    pub(super) fn live_markets(&self) -> impl Iterator<Item = MarketId> + '_ {
-        let live = self.states.iter().enumerate().filter(|(_, it)| it.state == BookState::Live);
-        live.map(|(position, _)| self.markets.get(position).id)
+    /// Market of the pool at this address, if it has had its bootstrap and is not in doubt.
+    pub(super) fn live_market(&self, pubkey: &Pubkey) -> Option<MarketId> {
+        let Some(Role { pool, part: Part::Pool }) = self.role(pubkey) else { return None };
+        (self.state(pool) == BookState::Live).then(|| self.markets.get(pool).id)
     }
 
     /// Whether the configuration names this pool.

@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 
 use engine_model::event::Event;
-use engine_model::{Body, MarketId, ParamKey, Venue};
+use engine_model::units::PPM_ONE;
+use engine_model::{Body, MarketId, ParamKey};
 
 use super::book::MarketBook;
 use super::pool::MarketPool;
@@ -48,8 +49,9 @@ pub(crate) struct World {
     pub(crate) taker_fee_ppm: Vec<Aged>,
     pub(crate) priority_fee: Option<Aged>,
     pub(crate) tip: Option<Aged>,
-    /// When each venue was last heard of. Unit: Unix nanoseconds.
-    pub(crate) venue_heard_ns: [u64; Venue::ALL.len()],
+    /// When each market, or the connection that carries it, was last heard of: the newest event with
+    /// that market. Unit: Unix nanoseconds.
+    pub(crate) heard_ns: Vec<u64>,
     /// Highest slot of the chain.
     pub(crate) chain_slot: u64,
 }
@@ -75,7 +77,7 @@ impl World {
                 .collect(),
             priority_fee: started(tables.costs.priority_fee),
             tip: started(tables.costs.tip),
-            venue_heard_ns: [0; Venue::ALL.len()],
+            heard_ns: alloc::vec![0; specs.len()],
             chain_slot: 0,
             tables,
         }
@@ -93,9 +95,11 @@ impl World {
 
     /// Takes one event in; names the market whose pairs it concerns, if there is one.
     pub(crate) fn apply(&mut self, event: &Event) -> Option<MarketId> {
-        self.venue_heard_ns[event.venue as usize] = event.recv_ns;
         let aged = |value| Aged { value, at_ns: event.recv_ns };
         let index = event.market.index();
+        if let Some(heard_ns) = self.heard_ns.get_mut(index) {
+            *heard_ns = event.recv_ns;
+        }
         match event.body {
             Body::Slot { .. } => {
                 self.chain_slot = self.chain_slot.max(event.seq);
@@ -116,7 +120,8 @@ impl World {
                 return None;
             }
             Body::Param { key: ParamKey::TakerFee, value } => {
-                *self.taker_fee_ppm.get_mut(index)? = aged(value);
+                // A fee that takes everything, or more, is no fee of a venue: as bad as can be.
+                *self.taker_fee_ppm.get_mut(index)? = aged(value.min(PPM_ONE - 1));
             }
             Body::Status { tradable } => *self.tradable.get_mut(index)? = tradable != 0,
             Body::BookClear

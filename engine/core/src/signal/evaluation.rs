@@ -32,7 +32,7 @@ pub enum Code {
     TipStale = 10,
     /// A taker fee is older than allowed.
     FeeTierStale = 11,
-    /// A market has no snapshot yet, or an empty side; not evaluated.
+    /// A market has no snapshot yet, or nothing on the side that is needed; not evaluated.
     MarketEmpty = 12,
     /// A market is crossed, gapped or otherwise in doubt; not evaluated.
     MarketInDoubt = 13,
@@ -162,10 +162,11 @@ impl Evaluation {
         self.waterfall.gross > 0
     }
 
-    /// A candidate with net above zero.
+    /// A candidate with net above zero, at a size that the caps allow: one without room is stated
+    /// at a size beyond them and is none.
     #[must_use]
     pub const fn is_opportunity(&self) -> bool {
-        self.is_candidate() && self.net > 0
+        self.is_candidate() && self.net > 0 && !matches!(self.code, Code::NoRoom)
     }
 
     /// A candidate that costs took.

@@ -279,6 +279,14 @@ fn w_at(take: Take, piece_start: u128, w_start: Approx, slope: Approx, x: u128) 
 
 /// Where in `(start, end]` marginal cost stops being below marginal revenue; none when it does not.
 fn crossing(buy: &Piece, sell: &Piece, start: u128, end: u128) -> Option<u128> {
+    let is_worthless = match sell.shape {
+        Shape::Flat(revenue) => revenue.is_zero(),
+        Shape::Curve { k, .. } => k.is_zero(),
+    };
+    // Costs take all of the revenue, whatever the size.
+    if is_worthless {
+        return Some(start);
+    }
     let offset = match (buy.shape, sell.shape) {
         (Shape::Flat(cost), Shape::Flat(revenue)) => {
             return if cost < revenue { None } else { Some(start) };
@@ -325,6 +333,11 @@ pub struct TouchEdge {
     pub is_positive: bool,
 }
 
+impl TouchEdge {
+    /// A leg holds nothing.
+    pub const EMPTY: Self = Self { ppm: i64::MIN, is_positive: false };
+}
+
 /// Marginal edge of the first unit: before costs, and after every cost that is proportional to the
 /// size.
 #[must_use]
@@ -344,7 +357,7 @@ fn touch_edge(pair: &PairQuote<'_>, buy: Factors, sell: Factors) -> TouchEdge {
     let (Some(cost), Some(revenue)) =
         (pair.buy.pieces(Take::Buy, buy).find(held), pair.sell.pieces(Take::Sell, sell).find(held))
     else {
-        return TouchEdge { ppm: i64::MIN, is_positive: false };
+        return TouchEdge::EMPTY;
     };
     let marginal = |piece: &Piece| match piece.shape {
         Shape::Flat(price) => price,

@@ -49,6 +49,9 @@ impl World {
         let other = other.transpose()?;
 
         let (gross, net) = worse_edges(&quote, other.as_ref());
+        if gross.ppm == TouchEdge::EMPTY.ppm {
+            return Err(Code::MarketEmpty);
+        }
         let mut evaluation = Evaluation::unpriced(pair.id, Code::NoEdge, seq, now_ns);
         evaluation.edge_gross_ppm = gross.ppm;
         evaluation.edge_net_ppm = net.ppm;
@@ -93,7 +96,12 @@ impl World {
         let size_e18 = sizing.atoms.saturating_mul(scale);
         for (instrument, notional) in legs {
             let market = self.tables.market_of(instrument);
-            if size_e18 < market.min_order_size_e18 || notional < market.min_order_notional {
+            // The minimum counts in units of the market's quote, the notional in the alias's.
+            let power = |id: AssetId| 10_u128.pow(self.tables.assets[id.index()].decimals.into());
+            let settles_in = self.tables.instruments[instrument.index()].settles_in;
+            let least = market.min_order_notional.saturating_mul(power(settles_in));
+            let is_small = notional.saturating_mul(power(market.quote)) < least;
+            if size_e18 < market.min_order_size_e18 || is_small {
                 return Code::BelowMinOrder;
             }
         }
@@ -131,7 +139,7 @@ impl World {
                 }
             }
         }
-        let heard_ns = self.venue_heard_ns[spec.venue as usize];
+        let heard_ns = self.heard_ns[id.index()];
         if now_ns - heard_ns > spec.stale_after_ns { Err(Code::MarketStale) } else { Ok(()) }
     }
 
@@ -165,26 +173,29 @@ impl World {
             ..Terms::default()
         };
         if pair.chain_legs > 0 {
-            let max_age = costs.priority_fee.max_age_ns;
-            let priority = self.priority_fee.filter(|level| level.is_fresh(now_ns, max_age));
-            let tip = self.tip.filter(|level| level.is_fresh(now_ns, costs.tip.max_age_ns));
-            let coin = self.lamport_value(pair.money, now_ns);
-            match (priority, tip, coin) {
-                (None, _, _) => refuse(Code::PriorityFeeStale),
-                (_, None, _) => refuse(Code::TipStale),
-                (_, _, None) => refuse(Code::CoinPriceStale),
-                (Some(priority), Some(tip), Some(coin)) => {
-                    let legs = u128::from(pair.chain_legs);
-                    let lamports = legs * self.tables.network_lamports(priority.value);
-                    let tips = legs * u128::from(tip.value);
-                    let failed = (lamports * u128::from(costs.landing_failure_ppm))
-                        .div_ceil(u128::from(PPM_ONE));
-                    let in_money = |lamports| coin.apply_ceil(lamports).ok_or(Code::NotPriceable);
-                    terms.network = in_money(lamports)?;
-                    terms.tip = in_money(tips)?;
-                    terms.failed_landing = in_money(failed)?;
-                }
+            // A level that was never told leaves the net unknown: no figure at all. An old one is
+            // still the best there is to state the net with, but refuses the trade.
+            let priority = self.priority_fee.ok_or(Code::PriorityFeeStale)?;
+            let tip = self.tip.ok_or(Code::TipStale)?;
+            let (coin, is_old) =
+                self.lamport_value(pair.money, now_ns).ok_or(Code::CoinPriceStale)?;
+            if !priority.is_fresh(now_ns, costs.priority_fee.max_age_ns) {
+                refuse(Code::PriorityFeeStale);
             }
+            if !tip.is_fresh(now_ns, costs.tip.max_age_ns) {
+                refuse(Code::TipStale);
+            }
+            if is_old {
+                refuse(Code::CoinPriceStale);
+            }
+            let legs = u128::from(pair.chain_legs);
+            let lamports = legs * self.tables.network_lamports(priority.value);
+            let failed =
+                (lamports * u128::from(costs.landing_failure_ppm)).div_ceil(u128::from(PPM_ONE));
+            let in_money = |lamports| coin.apply_ceil(lamports).ok_or(Code::NotPriceable);
+            terms.network = in_money(lamports)?;
+            terms.tip = in_money(legs * u128::from(tip.value))?;
+            terms.failed_landing = in_money(failed)?;
         }
         Ok(Context { buy, sell, terms, refusal })
     }
@@ -219,13 +230,11 @@ impl World {
         }
     }
 
-    /// Pair money for one lamport at the side where we would buy it; none when missing or old.
-    fn lamport_value(&self, money: AssetId, now_ns: u64) -> Option<Ratio> {
+    /// Pair money for one lamport at the side where we would buy it, and whether the price or its
+    /// rate is older than allowed; none when there is none.
+    fn lamport_value(&self, money: AssetId, now_ns: u64) -> Option<(Ratio, bool)> {
         let (market, max_age_ns) = self.tables.costs.coin_price?;
         let (touch, at_ns) = self.touch(market)?;
-        if now_ns - at_ns > max_age_ns {
-            return None;
-        }
         let spec = &self.tables.markets[market.index()];
         let MarketKind::Book { grid } = spec.kind else { return None };
         let decimals = i32::from(self.tables.assets[spec.quote.index()].decimals);
@@ -233,10 +242,8 @@ impl World {
             .mul(Ratio::new(u128::from(grid.tick.step), 1))?
             .mul(Ratio::new(u128::from(touch.ask_ticks), 1))?;
         let (conversion, old) = self.convert(spec.quote, money, Take::Buy, now_ns).ok()?;
-        if old {
-            return None;
-        }
-        per_coin.mul(COINS_PER_LAMPORT)?.mul(conversion.hit)
+        let value = per_coin.mul(COINS_PER_LAMPORT)?.mul(conversion.hit)?;
+        Some((value, old || now_ns - at_ns > max_age_ns))
     }
 
     fn pair_quote(
@@ -250,7 +257,7 @@ impl World {
         };
         let buy = leg(pair.buy, Take::Buy, pair.buy_atoms_per_step, context.buy)?;
         let sell = leg(pair.sell, Take::Sell, pair.sell_atoms_per_step, context.sell)?;
-        let caps = self.caps(pair);
+        let caps = self.caps(pair)?;
         Ok(PairQuote { buy, sell, lot_atoms: pair.lot_atoms, terms: context.terms, caps })
     }
 
@@ -282,7 +289,7 @@ impl World {
     }
 
     /// Everything that limits the size, in the units that the sizing works in.
-    fn caps(&self, pair: &PairSpec) -> Caps {
+    fn caps(&self, pair: &PairSpec) -> Result<Caps, Code> {
         let tables = &self.tables;
         let (buy, sell) =
             (&tables.instruments[pair.buy.index()], &tables.instruments[pair.sell.index()]);
@@ -300,20 +307,27 @@ impl World {
             let atoms = mul_div_floor(balance, power(pair.atom_places), power(decimals));
             base_atoms = base_atoms.min(atoms.unwrap_or(u128::MAX));
         }
-        // A limit in the numeraire holds one for one in each settlement currency: the currencies
-        // that settle here are dollars of one kind or another, and risk checks the exact value.
-        let notional_in = |asset: AssetId| {
-            tables.caps.order_notional.map_or(u128::MAX, |limit| {
-                let power = |id: AssetId| 10_u128.pow(tables.assets[id.index()].decimals.into());
-                mul_div_floor(limit, power(asset), power(tables.numeraire)).unwrap_or(u128::MAX)
-            })
-        };
-        Caps {
+        Ok(Caps {
             base_atoms,
             buy_total: buy.quote_balance.unwrap_or(u128::MAX),
-            buy_notional: notional_in(buy.settles_in),
-            sell_notional: notional_in(sell.settles_in),
+            buy_notional: self.order_limit_in(buy.settles_in)?,
+            sell_notional: self.order_limit_in(sell.settles_in)?,
+        })
+    }
+
+    /// The notional limit of one order in units of a settlement currency, rounded down: at the
+    /// middle of the currency's rate to the numeraire. Without a rate there is no trade.
+    fn order_limit_in(&self, asset: AssetId) -> Result<u128, Code> {
+        let Some(limit) = self.tables.caps.order_notional else { return Ok(u128::MAX) };
+        if asset == self.tables.numeraire {
+            return Ok(limit);
         }
+        let found = rates::find(&self.tables, asset, self.tables.numeraire);
+        let found = found.ok_or(Code::RateMissing)?;
+        let (touch, _) = self.touch(found.0.market).ok_or(Code::RateMissing)?;
+        let worth = rates::conversion(&self.tables, found, touch, 0, Take::Sell);
+        let units = worth.and_then(|worth| worth.mid.inverted()?.apply_floor(limit));
+        units.ok_or(Code::NotPriceable)
     }
 }
 
@@ -349,14 +363,56 @@ fn size_worse(
     let Some(other) = other else {
         return Ok(sized.map(Sizing::from));
     };
+    let sizes = [sized, best_size(other)?];
     let mut best: Option<Sizing> = None;
-    for candidate in [sized, best_size(other)?].into_iter().flatten() {
-        let Some(worse) = worse_price(quote, other, candidate.base_atoms) else { continue };
-        if best.as_ref().is_none_or(|chosen| chosen.priced.net < worse.net) {
-            best = Some(Sizing { priced: worse, ..Sizing::from(candidate) });
+    for candidate in sizes.into_iter().flatten() {
+        let sizing = |atoms| {
+            let priced = worse_price(quote, other, atoms)?;
+            Some(Sizing { atoms, priced, pieces_touched: candidate.pieces_touched })
+        };
+        let meeting = match sizes {
+            [Some(now), Some(next)] => meeting_atoms(quote, other, now.base_atoms, next.base_atoms),
+            _ => None,
+        };
+        for atoms in [Some(candidate.base_atoms), meeting].into_iter().flatten() {
+            let Some(sizing) = sizing(atoms) else { continue };
+            if best.as_ref().is_none_or(|chosen| chosen.priced.net < sizing.priced.net) {
+                best = Some(sizing);
+            }
         }
     }
     Ok(best)
+}
+
+/// Between the best sizes of both times, where the one that is worse changes: the lesser of two
+/// concave profits has its peak at one of theirs or there. In whole lots, on the first's side.
+fn meeting_atoms(
+    quote: &PairQuote<'_>,
+    other: &PairQuote<'_>,
+    now_atoms: u128,
+    next_atoms: u128,
+) -> Option<u128> {
+    let lot = quote.lot_atoms;
+    let is_now_worse = |lots: u128| {
+        let (now, next) = (price(quote, lots * lot).ok()?, price(other, lots * lot).ok()?);
+        Some(now.net < next.net)
+    };
+    let mut low = now_atoms.min(next_atoms) / lot;
+    let mut high = now_atoms.max(next_atoms) / lot;
+    let at_low = is_now_worse(low)?;
+    if at_low == is_now_worse(high)? {
+        return None;
+    }
+    // Halved at most 128 times.
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if is_now_worse(middle)? == at_low {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    Some(low * lot)
 }
 
 fn worse_price(quote: &PairQuote<'_>, other: &PairQuote<'_>, atoms: u128) -> Option<Priced> {

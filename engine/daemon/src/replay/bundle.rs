@@ -182,7 +182,8 @@ impl Plan {
     fn single(path: &Path, args: &ReplayArgs) -> Result<Self, Refused> {
         let capture =
             Capture::open(path).map_err(|error| Refused::File(capture_failure(&error)))?;
-        let Some(venue) = capture.venue() else {
+        let venue = capture.venue().map_err(|error| Refused::File(capture_failure(&error)))?;
+        let Some(venue) = venue else {
             return Err(Refused::File(Failure::new(
                 Exit::BadData,
                 format!("{}: whose recording it is cannot be told from it", path.display()),

@@ -94,12 +94,18 @@ impl Lane<'_> {
         let (Some(source), Some((events, heads))) = (&mut self.source, &mut self.rings) else {
             return Pumped::Done;
         };
+        if events.is_abandoned() {
+            // The core's side is gone: it failed, and says so itself.
+            self.rings = None;
+            return Pumped::Done;
+        }
         if let Some(decoded) = self.decoded {
             let from = self.sent.checked_sub(1).map_or(0, |last| self.sink.batches[last].end);
             if let Some(batch) = self.sink.batches.get(self.sent) {
-                let slice = &mut self.sink.events[from..batch.end];
+                let slice = &self.sink.events[from..batch.end];
                 let oversized = slice.len() > RING_EVENTS;
-                let slice = if oversized { shed(slice) } else { &*slice };
+                let doubts = if oversized { shed(slice) } else { Vec::new() };
+                let slice = if oversized { doubts.as_slice() } else { slice };
                 if heads.is_full() || events.slots() < slice.len() {
                     return Pumped::Full;
                 }
@@ -142,12 +148,20 @@ impl Lane<'_> {
     }
 }
 
-/// A batch that no ring holds is more than any book may have: the book is told so instead.
-fn shed(batch: &mut [Event]) -> &[Event] {
-    let first = &mut batch[0];
-    first.body = Body::BookDoubt { reason: DoubtReason::TooLarge };
-    first.flags = Flags(Flags::END_OF_BATCH);
-    &batch[..1]
+/// A batch that no ring holds is more than any book may have: every market in it is told so
+/// instead.
+fn shed(batch: &[Event]) -> Vec<Event> {
+    let mut doubts: Vec<Event> = Vec::new();
+    for event in batch {
+        if !doubts.iter().any(|doubt| doubt.market == event.market) {
+            let body = Body::BookDoubt { reason: DoubtReason::TooLarge };
+            doubts.push(Event { body, flags: Flags::default(), ..*event });
+        }
+    }
+    if let Some(last) = doubts.last_mut() {
+        last.flags = Flags(Flags::END_OF_BATCH);
+    }
+    doubts
 }
 
 impl Port {
@@ -216,5 +230,30 @@ pub fn pump_all(lanes: &mut [Lane<'_>]) {
         if idle {
             std::thread::yield_now();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine_model::{MarketId, Venue};
+
+    use super::*;
+
+    #[test]
+    fn a_batch_that_is_too_large_doubts_each_of_its_markets_once() {
+        let event = |market| Event {
+            recv_ns: 7,
+            venue_ns: 0,
+            seq: 0,
+            market: MarketId(market),
+            venue: Venue::Coinbase,
+            flags: Flags::default(),
+            body: Body::BookClear,
+        };
+        let doubts = shed(&[event(3), event(3), event(1), event(3)]);
+        let markets: Vec<u16> = doubts.iter().map(|doubt| doubt.market.0).collect();
+        assert_eq!(markets, [3, 1]);
+        assert!(doubts.iter().all(|doubt| matches!(doubt.body, Body::BookDoubt { .. })));
+        assert!(!doubts[0].ends_batch() && doubts[1].ends_batch());
     }
 }

@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 use super::bundle::{MarketsFrom, Part, Plan};
 use super::collect::{Collector, MarketFigures};
 use super::merge::{Lane, Port, Pumped, lane, next_batch, pump_all};
-use super::source::{Source, configured_markets, stated_grids};
+use super::source::{Source, configured_markets, stated_grids, take_stated};
 use super::tables::{Names, from_config, from_symbols};
 use crate::cli_output::{Exit, Failure};
 
@@ -154,10 +154,12 @@ fn prepare<'a>(
         return Ok((vec![Source::open(input, &plan.config, symbols)?], tables, names));
     }
     let mut grids = vec![None; plan.config.markets.len()];
+    for input in &part.inputs {
+        take_stated(&plan.config, input, &mut grids)?;
+    }
     let mut sources = Vec::new();
     for input in &part.inputs {
-        let stated = stated_grids(input)?;
-        let markets = configured_markets(&plan.config, input.venue, &stated, &mut grids);
+        let markets = configured_markets(&plan.config, input.venue, &grids);
         sources.push(Source::open(input, &plan.config, markets)?);
     }
     let (tables, names) = from_config(&plan.config, &grids);
@@ -208,11 +210,15 @@ fn run_part(
         });
     } else {
         let share = lanes.len().div_ceil(threads - 1).max(1);
-        std::thread::scope(|scope| {
+        // The driver lives in the closure: should the core fail, its ports go with it, the lanes see
+        // that nobody takes any more, and the failure comes out instead of waiting for them.
+        driver = std::thread::scope(|scope| {
             for group in lanes.chunks_mut(share) {
                 scope.spawn(move || pump_all(group));
             }
+            let mut driver = driver;
             driver.drive(histograms, |_| std::thread::yield_now());
+            driver
         });
     }
     let mut report = driver.into_report(part, tables, names);

@@ -7,12 +7,14 @@ use connector_bitstamp::BitstampDecoder;
 use connector_coinbase::CoinbaseDecoder;
 use connector_gemini::GeminiDecoder;
 use connector_net::capture::{Kind, Record};
+use connector_net::decode::Stamp;
 use connector_net::{Decoder, Market, Markets, OddCounts, Sink};
-use engine_model::{Grid, MarketId, Venue};
+use engine_model::units::NS_PER_MS;
+use engine_model::{Body, Event, Grid, MarketId, Venue};
 
 use super::bundle::{Input, capture_failure};
 use super::tables::{grid_of, solana_decoder};
-use crate::cli_output::Failure;
+use crate::cli_output::{Exit, Failure};
 
 /// Grids that a recording's own HTTP answers state, by symbol as frames spell it.
 type StatedGrids = Vec<(Box<str>, Grid)>;
@@ -51,6 +53,24 @@ impl Link {
     }
 }
 
+/// A connection and what it carries.
+struct Connection {
+    /// Number of its name.
+    number: u32,
+    link: Link,
+    /// By position in the market table: whether the connection asked for the market. HTTP answers
+    /// carry no connection, so they count only where the market was asked for.
+    claims: Vec<bool>,
+    /// By position in the market table: whether a frame of the connection was about the market.
+    carries: Vec<bool>,
+    /// When its markets were last said to be alive. Unit: Unix nanoseconds.
+    told_ns: u64,
+}
+
+/// How often the markets of a connection that receives anything are said to be alive. A tenth of
+/// the shortest staleness that makes sense.
+const ALIVE_EVERY_NS: u64 = 100 * NS_PER_MS;
+
 /// A recording being decoded.
 pub struct Source<'a> {
     venue: Venue,
@@ -58,9 +78,10 @@ pub struct Source<'a> {
     next: usize,
     markets: Markets,
     config: &'a Config,
-    links: Vec<(u32, Link)>,
+    links: Vec<Connection>,
     /// HTTP answers that came before any connection: a recorder may fetch before it connects.
     early: Vec<usize>,
+    http: Sink,
     /// What was done so far.
     pub stats: SourceStats,
 }
@@ -98,6 +119,7 @@ impl<'a> Source<'a> {
             config,
             links: Vec::new(),
             early: Vec::new(),
+            http: Sink::default(),
             stats: SourceStats::default(),
         })
     }
@@ -114,20 +136,28 @@ impl<'a> Source<'a> {
         self.stats.records += 1;
         let started = Instant::now();
         match self.records[index].kind {
-            Kind::Http { .. } if self.links.is_empty() => self.early.push(index),
             Kind::Http { .. } => {
+                if self.links.is_empty() {
+                    self.early.push(index);
+                }
                 for link in 0..self.links.len() {
-                    self.give(link, index, recv_ns, sink);
+                    self.give_http(link, index, recv_ns, sink);
                 }
             }
             Kind::Connected { .. } | Kind::Sent | Kind::Received => {
-                if matches!(self.records[index].kind, Kind::Received) {
-                    self.stats.frames += 1;
-                }
-                let link = self.link(conn);
+                let is_frame = matches!(self.records[index].kind, Kind::Received);
+                self.stats.frames += u64::from(is_frame);
+                let (link, is_new) = self.link(conn);
+                let from = sink.events.len();
                 self.give(link, index, recv_ns, sink);
-                for early in core::mem::take(&mut self.early) {
-                    self.give(link, early, recv_ns, sink);
+                self.note_carried(link, &sink.events[from..]);
+                if is_new {
+                    for early in self.early.clone() {
+                        self.give_http(link, early, recv_ns, sink);
+                    }
+                }
+                if is_frame {
+                    self.tell_alive(link, recv_ns, line, sink);
                 }
             }
         }
@@ -138,13 +168,66 @@ impl<'a> Source<'a> {
     fn give(&mut self, link: usize, index: usize, recv_ns: u64, sink: &mut Sink) {
         let record = &self.records[index];
         self.stats.bytes += record.data.len() as u64;
-        self.links[link].1.decoder().decode(recv_ns, record.line, record.input(), sink);
+        let decoder = self.links[link].link.decoder();
+        decoder.decode(recv_ns, record.line, record.input(), sink);
     }
 
-    /// The decoder of a connection, made at its first record.
-    fn link(&mut self, conn: u32) -> usize {
-        if let Some(found) = self.links.iter().position(|(number, _)| *number == conn) {
-            return found;
+    /// An HTTP answer on one connection: only what is about markets that it asked for counts.
+    fn give_http(&mut self, link: usize, index: usize, recv_ns: u64, sink: &mut Sink) {
+        let mut answer = core::mem::take(&mut self.http);
+        answer.clear();
+        self.give(link, index, recv_ns, &mut answer);
+        let claims = &self.links[link].claims;
+        for (line, events) in answer.iter() {
+            let is_own = events.iter().all(|event| {
+                event.market == Event::NO_MARKET
+                    || self.position(event.market).is_some_and(|position| claims[position])
+            });
+            if is_own {
+                sink.events.extend_from_slice(events);
+                sink.close(line);
+            }
+        }
+        self.http = answer;
+    }
+
+    fn position(&self, market: MarketId) -> Option<usize> {
+        self.markets.list().iter().position(|known| known.id == market)
+    }
+
+    fn note_carried(&mut self, link: usize, events: &[Event]) {
+        let mut last = Event::NO_MARKET;
+        for event in events {
+            if event.market != last
+                && let Some(position) = self.position(event.market)
+            {
+                self.links[link].carries[position] = true;
+            }
+            last = event.market;
+        }
+    }
+
+    /// A frame shows that its connection lives, and with it every market that it carries: a quiet
+    /// book is not a stale one. The chain's connection says so itself, by slots.
+    fn tell_alive(&mut self, link: usize, recv_ns: u64, line: u64, sink: &mut Sink) {
+        let connection = &mut self.links[link];
+        if self.venue == Venue::Solana || recv_ns < connection.told_ns + ALIVE_EVERY_NS {
+            return;
+        }
+        connection.told_ns = recv_ns;
+        let stamp = Stamp { recv_ns, venue_ns: 0, seq: 0, venue: self.venue };
+        for (market, _) in
+            self.markets.list().iter().zip(&connection.carries).filter(|(_, carries)| **carries)
+        {
+            sink.push(stamp, market.id, Body::Timer);
+        }
+        sink.close(line);
+    }
+
+    /// The decoder of a connection, made at its first record, and whether it is new.
+    fn link(&mut self, conn: u32) -> (usize, bool) {
+        if let Some(found) = self.links.iter().position(|it| it.number == conn) {
+            return (found, false);
         }
         let markets = self.markets.clone();
         let link = match self.venue {
@@ -153,14 +236,25 @@ impl<'a> Source<'a> {
             Venue::Bitstamp => Link::Bitstamp(Box::new(BitstampDecoder::new(markets))),
             Venue::Solana => Link::Solana(Box::new(solana_decoder(self.config, markets))),
         };
-        self.links.push((conn, link));
-        self.links.len() - 1
+        let claims = self.claims(conn);
+        let carries = vec![false; claims.len()];
+        self.links.push(Connection { number: conn, link, claims, carries, told_ns: 0 });
+        (self.links.len() - 1, true)
+    }
+
+    /// Which markets a connection asks for: its requests name their symbols. One whose requests
+    /// were not recorded may have asked for any.
+    fn claims(&self, conn: u32) -> Vec<bool> {
+        let own = |record: &&Record<'_>| record.conn == conn && record.kind == Kind::Sent;
+        let sent: Vec<&str> = self.records.iter().filter(own).map(|it| &*it.data).collect();
+        let names = |symbol: &str| sent.is_empty() || sent.iter().any(|text| text.contains(symbol));
+        self.markets.list().iter().map(|market| names(&market.symbol)).collect()
     }
 
     /// Adds up what the decoders counted.
     #[must_use]
     pub fn into_stats(mut self) -> SourceStats {
-        for (_, link) in &mut self.links {
+        for Connection { link, .. } in &mut self.links {
             if let Link::Bitstamp(decoder) = link {
                 let joins = decoder.unproven_joins().map(str::to_owned);
                 self.stats.unproven_joins.extend(joins);
@@ -176,7 +270,7 @@ impl<'a> Source<'a> {
         let mut sink = Sink::default();
         while self.advance(&mut sink).is_some() {}
         let mut all: Vec<Market> = Vec::new();
-        for (_, link) in &mut self.links {
+        for Connection { link, .. } in &mut self.links {
             for market in link.decoder().markets().list() {
                 if !all.iter().any(|known| known.symbol == market.symbol) {
                     all.push(market.clone());
@@ -212,27 +306,55 @@ pub fn stated_grids(input: &Input) -> Result<StatedGrids, Failure> {
     Ok(grids)
 }
 
-/// The configured markets of a venue as a decoder's table, and the grid of each by market index.
-#[must_use]
-pub fn configured_markets(
+/// Largest step that a recording may state for a market: a thousand whole units. Real ones are
+/// fractions.
+const STATED_STEP_MAX: u64 = 1_000;
+
+/// Takes the grids that a recording states for the configured markets. All recordings of a part
+/// share one book per market, so they must not state different ones.
+///
+/// # Errors
+///
+/// [`Failure`] naming the recording and the market.
+pub fn take_stated(
     config: &Config,
-    venue: Venue,
-    stated: &StatedGrids,
+    input: &Input,
     grids: &mut [Option<Grid>],
-) -> Markets {
-    let mut list = Vec::new();
+) -> Result<(), Failure> {
+    let stated = stated_grids(input)?;
     for (index, market) in config.markets.iter().enumerate() {
-        if market.venue != venue {
-            continue;
-        }
         let own = stated.iter().find(|(symbol, _)| **symbol == *market.symbol);
-        let own = own.map(|(_, grid)| *grid).or(grids[index]);
-        grids[index] = own;
-        list.push(Market {
-            symbol: market.symbol.as_str().into(),
-            id: MarketId(u16::try_from(index).expect("Invariant: markets are bounded")),
-            grid: grid_of(market, own),
+        let Some((_, grid)) = own.filter(|_| market.venue == input.venue) else { continue };
+        let is_sound = [grid.tick, grid.lot].iter().all(|step| {
+            let one = 10_u64.checked_pow(u32::from(step.places));
+            step.is_valid() && one.is_some_and(|one| step.step / one < STATED_STEP_MAX)
         });
+        let problem = if !is_sound {
+            "states a tick or lot that no market has"
+        } else if grids[index].is_some_and(|known| known != *grid) {
+            "states another tick or lot than the recording before it"
+        } else {
+            grids[index] = Some(*grid);
+            continue;
+        };
+        return Err(Failure::new(
+            Exit::BadData,
+            format!("{}: {problem}, for {}", input.name, market.name),
+            "recordings with different grids of one market belong in different parts",
+        ));
     }
-    Markets::closed(list)
+    Ok(())
+}
+
+/// The configured markets of a venue as a decoder's table, with the grids that all recordings of
+/// the part agreed on.
+#[must_use]
+pub fn configured_markets(config: &Config, venue: Venue, grids: &[Option<Grid>]) -> Markets {
+    let of_venue = config.markets.iter().enumerate().filter(|(_, it)| it.venue == venue);
+    let list = of_venue.map(|(index, market)| Market {
+        symbol: market.symbol.as_str().into(),
+        id: MarketId(u16::try_from(index).expect("Invariant: markets are bounded")),
+        grid: grid_of(market, grids[index]),
+    });
+    Markets::closed(list.collect())
 }

@@ -80,7 +80,8 @@ fn write_part(text: &mut String, part: &PartReport, near_misses_kept: usize) -> 
     let odd = if odd.is_empty() { "nothing".to_owned() } else { odd.join(" · ") };
     writeln!(
         text,
-        "  odd: {odd} · update frames on the fast path {} of {}",
+        "  odd: {odd} · batches too large {} · update frames on the fast path {} of {}",
+        part.oversized,
         count(part.odd.fast),
         count(part.odd.fast + part.odd.typed),
     )?;
@@ -179,13 +180,20 @@ fn write_opportunities(text: &mut String, part: &PartReport) -> std::fmt::Result
     Ok(())
 }
 
-/// The opportunities with the highest peak, best first; in numeraire-sized units of their money.
+/// The opportunities with the highest peak, best first, whole units of whatever money they are in.
 pub(super) fn best(
     part: &PartReport,
 ) -> impl Iterator<Item = &engine_core::signal::opportunity::Opportunity> {
     let mut all: Vec<_> = part.collected.opportunities.iter().collect();
-    all.sort_by_key(|it| (core::cmp::Reverse(it.peak.net), it.id));
+    all.sort_by_key(|it| (core::cmp::Reverse(net_e18(part, &it.peak)), it.id));
     all.into_iter().take(SHOWN)
+}
+
+/// Net profit in 10^-18 of a whole unit of its money, so that monies of other decimals compare.
+fn net_e18(part: &PartReport, evaluation: &Evaluation) -> i128 {
+    let money = part.pairs[evaluation.pair.index()].money;
+    let places = 18 - u32::from(part.tables.assets[money.index()].decimals.min(18));
+    evaluation.net.saturating_mul(10_i128.pow(places))
 }
 
 fn write_waterfall(
@@ -218,7 +226,7 @@ fn write_waterfall(
 pub(super) fn nearest(part: &PartReport, kept: usize) -> Vec<&Evaluation> {
     let mut all: Vec<&Evaluation> =
         part.collected.pairs.iter().filter_map(|pair| pair.nearest.as_ref()).collect();
-    all.sort_by_key(|it| (core::cmp::Reverse(it.net), it.pair));
+    all.sort_by_key(|it| (core::cmp::Reverse(net_e18(part, it)), it.pair));
     all.truncate(kept);
     all
 }
