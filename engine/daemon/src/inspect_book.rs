@@ -31,7 +31,15 @@ pub fn run(path: &Path, venue: Option<Venue>) -> Exit {
         Ok(capture) => capture,
         Err(error) => return capture_failure(&error).report(Form::Text),
     };
-    let Some(venue) = venue.or_else(|| capture.venue()) else {
+    let found = match venue {
+        Some(venue) => Ok(Some(venue)),
+        None => capture.venue(),
+    };
+    let venue = match found {
+        Ok(venue) => venue,
+        Err(error) => return capture_failure(&error).report(Form::Text),
+    };
+    let Some(venue) = venue else {
         let says = format!("{}: does not say whose recording it is", capture.name());
         return Failure::new(Exit::Usage, says, "name it: --venue coinbase|gemini|bitstamp")
             .report(Form::Text);

@@ -188,25 +188,30 @@ impl Capture {
     /// Whose recording it is: by the header's `exchange`, else by the first address of a venue.
     ///
     /// The Coinbase Exchange feed of 2021 is another protocol than Advanced Trade and is no venue
-    /// here.
-    #[must_use]
-    pub fn venue(&self) -> Option<Venue> {
+    /// here, as is a recording that names none: `None`.
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError`] where a line is damaged before an address names the venue, or is the first
+    /// behind a header that does: such a recording has no use.
+    pub fn venue(&self) -> Result<Option<Venue>, CaptureError> {
         let mut records = self.records();
         for _ in 0..VENUE_LINES_MAX {
-            let record = records.next()?.ok()?;
+            let record = records.next().transpose()?;
             if let Some(exchange) = records.exchange() {
-                return Venue::from_name(&exchange.to_ascii_lowercase());
+                return Ok(Venue::from_name(&exchange.to_ascii_lowercase()));
             }
+            let Some(record) = record else { return Ok(None) };
             let by_address = match &record.kind {
                 Kind::Connected { addr } => venue_of_address(addr),
                 Kind::Http { url, .. } => venue_of_address(url),
                 Kind::Sent | Kind::Received => None,
             };
             if by_address.is_some() {
-                return by_address;
+                return Ok(by_address);
             }
         }
-        None
+        Ok(None)
     }
 }
 

@@ -68,7 +68,7 @@ fn times_are_exact() {
 fn v1_lines_become_records() {
     let capture = Capture::from_bytes("v1", V1.as_bytes()).expect("a recording");
     assert_eq!(capture.format(), Format::V1);
-    assert_eq!(capture.venue(), Some(Venue::Gemini));
+    assert_eq!(capture.venue().expect("undamaged"), Some(Venue::Gemini));
     let mut records = capture.records();
     let list: Vec<_> = records.by_ref().map(|record| record.expect("a record")).collect();
     assert_eq!(records.connections(), ["http", "wss://api.gemini.com/v2/marketdata/"]);
@@ -94,7 +94,7 @@ fn v1_lines_become_records() {
 fn v2_lines_become_records() {
     let capture = Capture::from_bytes("v2", V2.as_bytes()).expect("a recording");
     assert_eq!(capture.format(), Format::V2);
-    assert_eq!(capture.venue(), Some(Venue::Coinbase));
+    assert_eq!(capture.venue().expect("undamaged"), Some(Venue::Coinbase));
     let mut records = capture.records();
     let list: Vec<_> = records.by_ref().map(|record| record.expect("a record")).collect();
     assert_eq!(records.connections(), ["C.http.1", "C.ws.2"]);
@@ -236,6 +236,37 @@ fn the_older_coinbase_feed_is_no_venue() {
 }
 
 #[test]
+fn damage_before_the_venue_is_known_is_named() {
+    let header = r#"{"t":"header","format":2,"exchange":"COINBASE"}"#;
+    let at_time =
+        |time: &str| format!("{header}\n{{\"t\":\"connect\",\"conn\":\"a\",\"ts\":{time}}}\n");
+    for (shows, text, want) in [
+        ("a sign", at_time("-1"), "f:2 (offset 48): a time that is not plain decimal seconds"),
+        ("an exponent", at_time("1e9"), "f:2 (offset 48): a time that is not plain"),
+        ("text", at_time("\"5\""), "f:2 (offset 48): "),
+        ("far out", at_time("18446744074"), "f:2 (offset 48): a time that is out of range"),
+        (
+            "cut in the time",
+            "wss://ws.bitstamp.net <-> 16186".to_owned(),
+            "f:1 (offset 31): the file is cut",
+        ),
+        ("cut in the text", V1[..50].to_owned(), "f:1 (offset 50): the file is cut"),
+    ] {
+        match Capture::from_bytes("f", text.as_bytes()).and_then(|it| it.venue()) {
+            Err(error) => assert!(error.to_string().contains(want), "{shows}: {error}"),
+            Ok(venue) => panic!("{shows}: {venue:?}"),
+        }
+    }
+    for (shows, text, venue) in [
+        ("only a header", format!("{header}\n"), Some(Venue::Coinbase)),
+        ("no address", "11: {}\n".to_owned(), None),
+    ] {
+        let capture = Capture::from_bytes("f", text.as_bytes()).expect("a recording");
+        assert_eq!(capture.venue().expect("undamaged"), venue, "{shows}");
+    }
+}
+
+#[test]
 fn a_cut_is_an_error_or_a_shorter_recording() {
     for text in [V1, V2] {
         let whole = all("whole", text.as_bytes()).expect("whole");
@@ -342,7 +373,7 @@ fn real_recordings_are_read_to_the_end() {
         ("kraken/ws_v1_20210417_10sym.raw.zst", None, [3, 3, 4430, 1]),
     ] {
         let capture = Capture::open(&data.join(path)).expect(path);
-        assert_eq!(capture.venue(), venue, "{path}");
+        assert_eq!(capture.venue().expect(path), venue, "{path}");
         let mut seen = [0; 4];
         for record in capture.records() {
             let slot = match record.expect(path).kind {
