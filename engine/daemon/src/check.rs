@@ -4,9 +4,12 @@ use std::io::Read;
 use std::path::Path;
 
 use config::{CONFIG_BYTES_MAX, Config, MarketKind, Place, Problem};
+use engine_core::tables::{InstrumentSpec, PAIRS_MAX, TableError, Tables};
+use engine_model::MarketId;
 use serde::Serialize;
 
 use crate::cli_output::{Exit, Failure, Form, note, write_json, write_text};
+use crate::replay::tables::from_config;
 
 /// Why there is no configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +73,11 @@ impl ConfigFailure {
 /// The command.
 #[must_use]
 pub fn run(path: &Path, sets: &[String], form: Form) -> Exit {
-    let config = match load_config(path, sets) {
+    let checked = load_config(path, sets).and_then(|config| {
+        check_tables(&config).map_err(|problem| ConfigFailure::Problems(vec![problem]))?;
+        Ok(config)
+    });
+    let config = match checked {
         Ok(config) => config,
         Err(failure) => return failure.report(form),
     };
@@ -81,6 +88,82 @@ pub fn run(path: &Path, sets: &[String], form: Form) -> Exit {
         Form::Text => write_text(&accepted.line()),
     };
     written.err().unwrap_or(Exit::Ok)
+}
+
+/// Builds what the core is built with, so that a configuration is not first refused when it runs.
+///
+/// Grids are the configured ones; a recording that states its own is judged with those.
+///
+/// # Errors
+///
+/// The first market, or pair of markets, that the core does not take.
+pub fn check_tables(config: &Config) -> Result<(), Problem> {
+    let (tables, _) = from_config(config, &[]);
+    let Err(error) = tables.check().and_then(|()| tables.pairs().map(drop)) else {
+        return Ok(());
+    };
+    let culprits = culprits(&tables);
+    let names: Vec<String> = culprits
+        .iter()
+        .filter_map(|id| Some(format!("\"{}\"", config.markets.get(id.index())?.name)))
+        .collect();
+    let names = names.join(" and ");
+    let (key, says, hint) = match error {
+        TableError::TooMany => (
+            "markets",
+            format!("more than {PAIRS_MAX} ordered pairs of markets that trade the same asset"),
+            "remove markets or entries of settles_also_in, or write same_venue_pairs = false",
+        ),
+        TableError::OutOfRange if culprits.len() == 2 => (
+            "markets.lot",
+            format!("{names}: their steps of size have no common multiple within 64 bits"),
+            "check \"lot\" of books and \"decimals\" of tokens: one is far too large or too fine",
+        ),
+        TableError::OutOfRange => (
+            "markets",
+            format!("the markets or assets hold a number outside its range: {names}"),
+            "check \"tick\", \"lot\", \"taker_fee_bps\" and the assets' \"decimals\"",
+        ),
+        TableError::Dangling => (
+            "markets",
+            format!("a reference between the tables leads nowhere: {names}"),
+            "check that every asset and market that is named is declared",
+        ),
+    };
+    // The later of two is the one that does not fit to what stands before it.
+    let market = culprits.last().and_then(|id| config.markets.get(id.index()));
+    let place = market.or(config.markets.first()).map(|market| market.place.clone());
+    let place = place.unwrap_or(Place::File { name: String::new(), line: 1, column: 1 });
+    Err(Problem { place, key: key.to_owned(), says, hint: hint.to_owned() })
+}
+
+/// The markets that are out of range alone, or the first two that are together.
+fn culprits(tables: &Tables) -> Vec<MarketId> {
+    // What refers to other markets would dangle without them.
+    let mut some = tables.clone();
+    some.rates.clear();
+    some.instruments.clear();
+    some.costs.coin_price = None;
+    for (index, market) in tables.markets.iter().enumerate() {
+        some.markets = vec![*market];
+        if some.check().is_err() {
+            return u16::try_from(index).map(MarketId).into_iter().collect();
+        }
+    }
+    some.markets.clone_from(&tables.markets);
+    let fits = |some: &mut Tables, one: &InstrumentSpec, other: &InstrumentSpec| {
+        some.instruments.clear();
+        some.instruments.extend([*one, *other]);
+        some.pairs().is_ok()
+    };
+    for (index, other) in tables.instruments.iter().enumerate() {
+        for one in &tables.instruments[..index] {
+            if !fits(&mut some, one, other) {
+                return vec![one.market, other.market];
+            }
+        }
+    }
+    Vec::new()
 }
 
 #[derive(Serialize)]

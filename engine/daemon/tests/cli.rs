@@ -1,5 +1,6 @@
 //! The built binary from outside: results, errors in two lines, exit codes.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -246,6 +247,92 @@ fn check_accepts_the_example_and_its_overrides() {
     assert_eq!(report["problems"][0]["hint"], "did you mean \"min_edge_bps\"?");
     let says = text(&output.stderr);
     assert!(says.starts_with("--set signal.min_edge_bp=4: unknown key"), "{says}");
+}
+
+/// A configuration of the example's assets with `count` books of each venue on SOL, in USD.
+fn many_books(count: usize, lots: [&str; 2]) -> String {
+    let mut text = "[engine]\nmode = \"observe\"\nnumeraire = \"USD\"\n\
+        [assets.USD]\nkind = \"fiat\"\ndecimals = 6\n\
+        [assets.SOL]\nkind = \"coin\"\ndecimals = 9\n\
+        [caps]\norder_notional_usd = 1000\n"
+        .to_owned();
+    for (venue, lot) in ["gemini", "bitstamp"].into_iter().zip(lots) {
+        for index in 0..count {
+            let name = format!("{venue}:{index}");
+            write!(
+                text,
+                "[[markets]]\nname = \"{name}\"\nvenue = \"{venue}\"\nsymbol = \"S{index}\"\n\
+                 base = \"SOL\"\nquote = \"USD\"\nfee_tier = \"0\"\ntaker_fee_bps = 1\nlot = \"{lot}\"\n"
+            )
+            .expect("text");
+        }
+    }
+    text
+}
+
+#[test]
+fn check_refuses_what_the_engine_would_not_take() {
+    let fits = File::new("fits.toml", many_books(45, ["1", "0.00000001"]).as_bytes());
+    let output = riptide(&["check", "--config", fits.path()]);
+    assert_eq!(output.status.code(), Some(0), "4050 pairs: {}", text(&output.stderr));
+    for (shows, config, line, says, hint) in [
+        (
+            "4232 pairs",
+            many_books(46, ["1", "1"]),
+            12,
+            "more than 4096 ordered pairs",
+            "remove markets",
+        ),
+        (
+            "lots of 9·10^11 and 10^-8: 9·10^19 atoms",
+            many_books(1, ["900000000000", "0.00000001"]),
+            21,
+            "\"gemini:0\" and \"bitstamp:0\": their steps of size",
+            "\"lot\"",
+        ),
+    ] {
+        let file = File::new("mine.toml", config.as_bytes());
+        let output = riptide(&["check", "--config", file.path()]);
+        assert_eq!(output.status.code(), Some(78), "{shows}");
+        let message = text(&output.stderr);
+        assert!(message.starts_with(&format!("{}:{line}: ", file.path())), "{shows}: {message}");
+        assert!(message.contains(says), "{shows}: {message}");
+        assert_two_lines(&output, shows);
+        assert!(output.stdout.is_empty(), "{shows}");
+        let output = riptide(&["check", "--config", file.path(), "--json"]);
+        assert_eq!(output.status.code(), Some(78), "{shows}");
+        let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+        assert_eq!(report["error"], "bad_config", "{shows}");
+        let problem = &report["problems"][0];
+        assert_eq!(problem["line"], line, "{shows}");
+        assert!(problem["says"].as_str().is_some_and(|it| it.contains(says)), "{report}");
+        assert!(problem["hint"].as_str().is_some_and(|it| it.contains(hint)), "{report}");
+    }
+}
+
+#[test]
+fn configured_inner_steps_are_those_that_a_quote_may_take() {
+    assert_eq!(config::INNER_STEPS_MAX, engine_poolmath::whirlpool::INNER_STEPS_MAX);
+}
+
+#[test]
+fn damage_before_the_venue_is_known_is_named() {
+    let header = "{\"t\":\"header\",\"format\":2,\"exchange\":\"COINBASE\"}\n";
+    for time in ["-1", "1e9", "\"5\"", "18446744074"] {
+        let line = format!("{header}{{\"t\":\"connect\",\"conn\":\"a\",\"ts\":{time}}}\n");
+        let capture = File::new("bad.jsonl", line.as_bytes());
+        let place = "bad.jsonl:2 (offset ";
+        let path = capture.path();
+        assert_refused(&[
+            (time, &["inspect", "book", "--capture", path], 65, place),
+            (time, &["replay", path], 65, place),
+        ]);
+    }
+    let cut = File::new("cut.raw", &GEMINI.as_bytes()[..45]);
+    assert_refused(&[
+        ("cut", &["inspect", "book", "--capture", cut.path()], 65, "cut.raw:1 (offset "),
+        ("cut", &["replay", cut.path()], 65, "cut.raw:1 (offset "),
+    ]);
 }
 
 #[test]
