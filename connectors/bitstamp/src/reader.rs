@@ -11,6 +11,7 @@ use engine_model::{Body, DoubtReason, Event, Flags, Side, Venue};
 use serde_json::value::RawValue;
 
 use crate::fast;
+use crate::fees;
 use crate::join::{HELD_LEVELS_ALL_MAX, Join, Verdict};
 use crate::wire;
 
@@ -27,6 +28,8 @@ const UNUSED_PREFIXES: [&str; 5] =
 /// batch of its own, and every held-back diff a batch with its own line. Some recorders write the
 /// HTTP answers of a connection before the line that opens it: a REST book received later (by its
 /// clock) than the opening belongs to the new connection and stays.
+///
+/// An answer of `fees/trading` states the taker fees of the table's markets, as one batch.
 ///
 /// There is no sequence number, so a lost frame cannot be seen; a frame that cannot be read may have
 /// been a diff of any market and puts every book in doubt. See the `join` module for the rule.
@@ -51,6 +54,10 @@ impl Decoder for BitstampDecoder {
         match input {
             Input::Connected => self.connected(recv_ns, line, out),
             Input::Received(frame) => self.received(recv_ns, line, frame, out),
+            Input::Http { url, body, .. } if fees::is_fees(url) => {
+                fees::publish(body, &self.markets, stamp(recv_ns, 0), &mut self.counts, out);
+                out.close(line);
+            }
             Input::Http { url, body, .. } => self.answered(recv_ns, line, url, body, out),
             Input::Sent(_) => {}
         }

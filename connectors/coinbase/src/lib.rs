@@ -2,12 +2,13 @@
 //!
 //! Layout: [`reader`] holds the protocol state (one sequence over all channels of a connection, one
 //! snapshot per book) and decides what a frame does; `fast` reads book frames without allocating,
-//! `usual` those in the order of keys that the venue writes today, `wire` reads every frame through serde; [`metadata`] reads tick and lot of the products.
+//! `usual` those in the order of keys that the venue writes today, `wire` reads every frame through serde; [`metadata`] reads tick and lot of the products, `fees` the account's fee tier.
 //!
 //! Deliberately absent: sockets, subscriptions and orders; the 2021 Exchange feed.
 //! Start reading at [`CoinbaseDecoder`].
 
 mod fast;
+mod fees;
 pub mod metadata;
 pub mod reader;
 mod usual;

@@ -3,6 +3,7 @@
 use connector_net::books::{BookState, Books, ReadPath, Refusal, frame_text};
 use connector_net::decimal::{parse_level, parse_size};
 use connector_net::decode::Stamp;
+use connector_net::rates::publish_taker_fee;
 use connector_net::scan::{Bounded, Text};
 use connector_net::time::parse_rfc3339;
 use connector_net::{Decoder, Input, Markets, Odd, OddCounts, Sink};
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::fast;
+use crate::fees;
 use crate::wire;
 
 /// Decodes the frames of one connection.
@@ -32,6 +34,10 @@ use crate::wire;
 ///
 /// Events carry the message's `timestamp`, trades their own `time`. The `event_time` of a level is
 /// checked to be a timestamp (an unreadable one is counted once per frame) and not kept.
+///
+/// # Fees
+///
+/// A `transaction_summary` answer states the taker fee of every market of the table, as one batch.
 #[derive(Clone, Debug)]
 pub struct CoinbaseDecoder {
     markets: Markets,
@@ -59,6 +65,11 @@ impl Decoder for CoinbaseDecoder {
         match input {
             Input::Connected => self.connected(recv_ns, line, out),
             Input::Received(frame) => self.received(recv_ns, line, frame, out),
+            Input::Http { url, body, .. } if fees::is_fees(url) => {
+                let arrival = (stamp(recv_ns, 0, 0), line);
+                let answer = fees::read(body);
+                publish_taker_fee(answer, &self.markets, arrival, &mut self.counts, out);
+            }
             Input::Sent(_) | Input::Http { .. } => {}
         }
     }

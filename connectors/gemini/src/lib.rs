@@ -2,12 +2,14 @@
 //!
 //! Layout: [`reader`] holds the protocol state (the first message of a symbol is its snapshot, there
 //! are no sequence numbers) and decides what a frame does; `fast` reads book frames without
-//! allocating, `wire` reads every frame through serde; [`metadata`] reads tick and lot of symbols.
+//! allocating, `wire` reads every frame through serde; [`metadata`] reads tick and lot of symbols,
+//! `fees` the account's fee tier.
 //!
 //! Deliberately absent: sockets, subscriptions and orders; the v1 and the 2026 WebSocket.
 //! Start reading at [`GeminiDecoder`].
 
 mod fast;
+mod fees;
 pub mod metadata;
 pub mod reader;
 mod wire;

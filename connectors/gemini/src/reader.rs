@@ -3,6 +3,7 @@
 use connector_net::books::{BookState, Books, FRAME_BYTES_MAX, ReadPath, Refusal, frame_text};
 use connector_net::decimal::parse_level;
 use connector_net::decode::Stamp;
+use connector_net::rates::publish_taker_fee;
 use connector_net::scan::{Bounded, Counted};
 use connector_net::time::ms_to_ns;
 use connector_net::{Decoder, Input, Markets, Odd, OddCounts, Sink};
@@ -10,6 +11,7 @@ use engine_model::{Body, Event, Flags, Side, Venue};
 use serde_json::value::RawValue;
 
 use crate::fast;
+use crate::fees;
 use crate::wire;
 
 /// Decodes the frames of one connection.
@@ -30,6 +32,10 @@ use crate::wire;
 /// # Times
 ///
 /// Book messages carry none: `venue_ns` is 0. Trades and heartbeats carry milliseconds.
+///
+/// # Fees
+///
+/// A `notionalvolume` answer states the taker fee of every market of the table, as one batch.
 #[derive(Clone, Debug)]
 pub struct GeminiDecoder {
     markets: Markets,
@@ -48,6 +54,11 @@ impl Decoder for GeminiDecoder {
                 out.close(line);
             }
             Input::Received(frame) => self.received(recv_ns, line, frame, out),
+            Input::Http { url, body, .. } if fees::is_fees(url) => {
+                let arrival = (stamp(recv_ns, 0), line);
+                let answer = fees::read(body);
+                publish_taker_fee(answer, &self.markets, arrival, &mut self.counts, out);
+            }
             Input::Sent(_) | Input::Http { .. } => {}
         }
     }

@@ -5,7 +5,7 @@
 //! to dense ids and grids, [`odd`] counts whatever was not as expected, [`decimal`] turns decimal
 //! text into ticks and lots (`digits` takes eight characters at a time), [`time`] timestamps into
 //! nanoseconds, [`scan`] walks JSON without allocating, [`books`] knows which books can be trusted,
-//! [`capture`] reads recordings.
+//! [`rates`] reads fees and other costs of HTTP answers, [`capture`] reads recordings.
 //!
 //! Deliberately absent: venue knowledge (each venue has its crate) and strategy.
 //! Start reading at [`decode::Decoder`].
@@ -17,6 +17,7 @@ pub mod decode;
 mod digits;
 pub mod markets;
 pub mod odd;
+pub mod rates;
 pub mod scan;
 pub mod time;
 

@@ -72,10 +72,10 @@ mod tests {
             ([(33, [event])], []) => {
                 assert_eq!((event.recv_ns, event.market), (7, Event::NO_MARKET));
                 assert!(event.flags.has(Flags::END_OF_BATCH));
-                match event.body {
-                    Body::Param { key: ParamKey::Tip, value } => Ok(value),
-                    _ => panic!("not a tip: {event:?}"),
-                }
+                let Body::Param { key: ParamKey::Tip, value } = event.body else {
+                    panic!("not a tip: {event:?}");
+                };
+                Ok(value)
             }
             ([], [(odd, 1)]) => Err(*odd),
             other => panic!("neither one tip nor one oddity: {other:?}"),
