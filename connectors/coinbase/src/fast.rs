@@ -15,7 +15,7 @@ use engine_model::{Body, Event, Flags, Grid, Side, Venue};
 use crate::usual;
 
 /// What the reader learned of its connection.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Learned {
     envelope: KeyOrder<5>,
     event: KeyOrder<3>,
@@ -28,6 +28,20 @@ pub(crate) struct Learned {
 
 /// Bytes of `2026-01-01T00:00:00.149812Z`.
 const LEVEL_TIME_LEN: usize = 27;
+
+impl Default for Learned {
+    fn default() -> Self {
+        Self {
+            envelope: KeyOrder::default(),
+            event: KeyOrder::default(),
+            level: KeyOrder::default(),
+            minute: MinuteMemo::default(),
+            level_minute: MinuteMemo::default(),
+            // A readable one from the beginning: any other bytes could come from a wire.
+            level_time: *b"1970-01-01T00:00:00.000000Z",
+        }
+    }
+}
 
 impl Learned {
     /// Passes over a level's time.

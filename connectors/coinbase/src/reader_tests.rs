@@ -354,3 +354,30 @@ fn sides_sizes_and_stamps_are_the_venues() {
     assert_eq!(out.batches.iter().map(|batch| batch.line).collect::<Vec<_>>(), [4, 5]);
     assert_eq!(decoder.counts().get(Odd::NegativeLatency), 1);
 }
+
+/// A reader that compares times with the last one must not begin with bytes that are no time.
+#[test]
+fn zero_bytes_are_no_time() {
+    let usual = "2026-01-01T00:00:00.000000Z";
+    for (name, length) in [("as long as a minute", 17), ("as long as a level's time", 27)] {
+        let zeros = "\0".repeat(length) + &usual[length..];
+        check(
+            name,
+            &[
+                (Some(snapshot(0, "BTC-USD")), "clear0 level0"),
+                (Some(update(1, "BTC-USD").replacen(TIME, &zeros, 1)), "doubt0:bad_frame"),
+                (Some(snapshot(2, "BTC-USD")), "clear0 level0"),
+            ],
+            &[(Odd::BadJson, 1), (Odd::SequenceGap, 1)],
+        );
+        let level = book("update", "BTC-USD", &LEVEL).replace(TIME, &zeros);
+        check(
+            name,
+            &[
+                (Some(snapshot(0, "BTC-USD")), "clear0 level0"),
+                (Some(frame("l2_data", 1, &level)), "doubt0:bad_frame"),
+            ],
+            &[(Odd::BadJson, 1)],
+        );
+    }
+}
