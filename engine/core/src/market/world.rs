@@ -97,7 +97,9 @@ impl World {
     pub(crate) fn apply(&mut self, event: &Event) -> Option<MarketId> {
         let aged = |value| Aged { value, at_ns: event.recv_ns };
         let index = event.market.index();
-        if let Some(heard_ns) = self.heard_ns.get_mut(index) {
+        // A polled fee says nothing of the connection that the book comes on.
+        let is_polled = matches!(event.body, Body::Param { .. } | Body::Status { .. });
+        if let Some(heard_ns) = self.heard_ns.get_mut(index).filter(|_| !is_polled) {
             *heard_ns = event.recv_ns;
         }
         match event.body {

@@ -291,3 +291,89 @@ fn an_adaptive_fee_counts_at_the_worse_of_two_seconds() {
     assert_eq!(net(2, 0), risen, "a second before, the worse of now and then is already counted");
     assert_eq!(net(3, 0), quiet, "two seconds before, it is not");
 }
+
+#[test]
+fn a_polled_fee_is_no_sign_of_life() {
+    let mut world = with_edge(tables());
+    world.wait(6 * SECOND);
+    world.param(ParamKey::TakerFee, 500, COINBASE);
+    world.book(GEMINI, 7_800, 7_801, 10_000_000);
+    assert_eq!(world.look(0, 2).code, Code::MarketStale);
+}
+
+#[test]
+fn an_old_cost_level_still_counts_and_a_missing_side_is_empty() {
+    let mut world = with_edge(tables());
+    world.pool(-25_650, 1 << 50);
+    world.wait(4 * SECOND);
+    for market in [GEMINI, POOL, PEG] {
+        world.batch(market, &[Body::Timer]);
+    }
+    world.wait(7 * SECOND);
+    world.book(PEG, 99_999, 100_001, 1_000_000_000_000);
+    world.pool(-25_650, 1 << 50);
+    world.book(GEMINI, 7_800, 7_801, 10_000_000);
+    let look = world.look(4, 2);
+    assert_eq!(look.code, Code::CoinPriceStale);
+    assert_eq!(look.waterfall.network, 1_156, "stated at the last price");
+    let bid = Body::Level { side: Side::Bid, price_ticks: 7_700, size_lots: 1 };
+    world.batch(COINBASE, &[Body::BookClear, bid]);
+    assert_eq!(world.look(0, 2).code, Code::MarketEmpty, "nothing to buy");
+    assert!(!world.look(2, 0).code.is_unevaluated(), "but somebody to sell to");
+}
+
+#[test]
+fn sizes_beyond_the_caps_are_no_opportunity() {
+    let mut broke = tables();
+    broke.caps.order_notional = Some(0);
+    let world = with_edge(broke);
+    let look = world.look(0, 2);
+    assert_eq!(look.code, Code::NoRoom);
+    assert!(look.is_candidate() && !look.is_opportunity());
+    assert_eq!(world.core.still_open().count(), 0);
+}
+
+#[test]
+fn costs_that_take_everything_leave_nothing() {
+    let mut ruinous = tables();
+    ruinous.costs.latency_buffer_ppm = 1_000_000;
+    assert_eq!(with_edge(ruinous).look(0, 2).code, Code::NetNotPositive);
+    let mut world = with_edge(tables());
+    world.pool(-25_650, 1 << 50);
+    world.param(ParamKey::TakerFee, u64::MAX, GEMINI);
+    world.book(GEMINI, 7_800, 7_801, 10_000_000);
+    for buy in [0, 4] {
+        assert_eq!(world.look(buy, 2).code, Code::NetNotPositive, "instrument {buy}");
+    }
+}
+
+#[test]
+fn the_order_limit_is_worth_the_same_in_every_currency() {
+    let mut limited = tables();
+    limited.caps.order_notional = Some(770_000_000);
+    let mut world = World::quiet(limited);
+    // A USDC is worth half a dollar: twice as many of them are within the limit.
+    world.book(PEG, 49_999, 50_001, 1_000_000_000_000);
+    world.book(COINBASE, 7_700, 7_701, 100_000_000);
+    world.pool(-22_000, 1 << 50);
+    let look = world.look(1, 4);
+    assert_eq!(look.code, Code::Tradable, "bought for USDC, sold for USDC");
+    // The pool pays about 111: its 1,540 USDC are what the limit allows, bought for 1,070.
+    let sold_for = look.waterfall.gross + i128::try_from(look.notional).expect("small");
+    assert!((1_539_000_000..=1_540_000_000).contains(&sold_for), "{sold_for}");
+}
+
+#[test]
+fn a_smallest_notional_counts_in_the_markets_own_quote() {
+    let mut cents = tables();
+    // Dollars with two places, USDC with six: 50 dollars are 5,000 cents.
+    cents.assets[0].decimals = 2;
+    cents.markets[0].min_order_notional = 5_000;
+    cents.caps.base_size_e18 = vec![(world::SOL, 10_u128.pow(17))];
+    let mut world = World::quiet(cents);
+    world.pool(-22_000, 1 << 50);
+    world.book(COINBASE, 7_700, 7_701, 10_000_000);
+    for buy in [0, 1] {
+        assert_eq!(world.look(buy, 4).code, Code::BelowMinOrder, "7.70 is less, instrument {buy}");
+    }
+}

@@ -60,7 +60,7 @@ struct Connection {
     link: Link,
     /// By position in the market table: whether the connection asked for the market. HTTP answers
     /// carry no connection, so they count only where the market was asked for.
-    claims: Vec<bool>,
+    asked: Vec<bool>,
     /// By position in the market table: whether a frame of the connection was about the market.
     carries: Vec<bool>,
     /// When its markets were last said to be alive. Unit: Unix nanoseconds.
@@ -82,6 +82,8 @@ pub struct Source<'a> {
     /// HTTP answers that came before any connection: a recorder may fetch before it connects.
     early: Vec<usize>,
     http: Sink,
+    /// Whether the recording is of one connection.
+    is_single: bool,
     /// What was done so far.
     pub stats: SourceStats,
 }
@@ -111,6 +113,9 @@ impl<'a> Source<'a> {
             records.push(record);
         }
         records.sort_by_key(|record| (record.recv_ns, record.line));
+        let mut sockets = records.iter().filter(|it| !matches!(it.kind, Kind::Http { .. }));
+        let first = sockets.next().map(|it| it.conn);
+        let is_single = sockets.all(|it| Some(it.conn) == first);
         Ok(Self {
             venue: input.venue,
             records,
@@ -120,6 +125,7 @@ impl<'a> Source<'a> {
             links: Vec::new(),
             early: Vec::new(),
             http: Sink::default(),
+            is_single,
             stats: SourceStats::default(),
         })
     }
@@ -177,11 +183,13 @@ impl<'a> Source<'a> {
         let mut answer = core::mem::take(&mut self.http);
         answer.clear();
         self.give(link, index, recv_ns, &mut answer);
-        let claims = &self.links[link].claims;
+        let connection = &self.links[link];
         for (line, events) in answer.iter() {
             let is_own = events.iter().all(|event| {
-                event.market == Event::NO_MARKET
-                    || self.position(event.market).is_some_and(|position| claims[position])
+                // Fees are an account's, whichever connection they are learned beside.
+                let is_level = matches!(event.body, Body::Param { .. });
+                let position = self.position(event.market).filter(|_| !is_level);
+                position.is_none_or(|position| connection.asked[position])
             });
             if is_own {
                 sink.events.extend_from_slice(events);
@@ -236,19 +244,26 @@ impl<'a> Source<'a> {
             Venue::Bitstamp => Link::Bitstamp(Box::new(BitstampDecoder::new(markets))),
             Venue::Solana => Link::Solana(Box::new(solana_decoder(self.config, markets))),
         };
-        let claims = self.claims(conn);
-        let carries = vec![false; claims.len()];
-        self.links.push(Connection { number: conn, link, claims, carries, told_ns: 0 });
+        let carries = vec![false; self.markets.list().len()];
+        let asked = self.asked(conn);
+        self.links.push(Connection { number: conn, link, asked, carries, told_ns: 0 });
         (self.links.len() - 1, true)
     }
 
-    /// Which markets a connection asks for: its requests name their symbols. One whose requests
-    /// were not recorded may have asked for any.
-    fn claims(&self, conn: u32) -> Vec<bool> {
-        let own = |record: &&Record<'_>| record.conn == conn && record.kind == Kind::Sent;
-        let sent: Vec<&str> = self.records.iter().filter(own).map(|it| &*it.data).collect();
-        let names = |symbol: &str| sent.is_empty() || sent.iter().any(|text| text.contains(symbol));
-        self.markets.list().iter().map(|market| names(&market.symbol)).collect()
+    /// Which markets a connection asks for: its requests name their symbols. Where no request was
+    /// recorded its frames do, and the only connection of a recording may have asked for any.
+    fn asked(&self, conn: u32) -> Vec<bool> {
+        let texts = |kind: &Kind<'_>| -> Vec<&str> {
+            let own = self.records.iter().filter(|it| it.conn == conn && it.kind == *kind);
+            own.map(|it| &*it.data).collect()
+        };
+        let mut texts_of_conn = texts(&Kind::Sent);
+        if texts_of_conn.is_empty() && !self.is_single {
+            texts_of_conn = texts(&Kind::Received);
+        }
+        let names = |symbol: &str| texts_of_conn.iter().any(|text| text.contains(symbol));
+        let any = texts_of_conn.is_empty() && self.is_single;
+        self.markets.list().iter().map(|market| any || names(&market.symbol)).collect()
     }
 
     /// Adds up what the decoders counted.
