@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use engine_core::market::book::{BookCounts, BookState, Level, MarketBook};
-use engine_model::{Body, DoubtReason, Event, Flags, MarketId, Side, Venue};
+use engine_model::units::PPM_ONE;
+use engine_model::{Body, DoubtReason, Event, Flags, MarketId, ParamKey, Side, Venue};
 
 /// What a book must be, in the simplest form that can say it.
 #[derive(Debug, Default)]
@@ -230,6 +231,7 @@ fn assert_batch(venue: Venue, recv_ns: u64, events: &[Event]) {
                 | Body::Heartbeat { .. }
                 | Body::Status { .. }
                 | Body::Timer
+                | Body::Param { key: ParamKey::TakerFee, value: 0..PPM_ONE }
         );
         assert!(is_exchange_event, "{event:?}");
     }

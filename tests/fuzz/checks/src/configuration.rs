@@ -20,7 +20,7 @@ pub fn check(data: &[u8]) {
             assert_whole(&config);
             assert_eq!(Config::parse_with("f", text, &sets).as_ref(), Ok(&config));
             // Nothing stands open at the end of an accepted file.
-            let longer = format!("\n# begin\n{text}\n# end\n");
+            let longer = format!("{text}\n# end\n");
             assert_eq!(Config::parse_with("f", &longer, &sets), Ok(config));
         }
         Err(problems) => assert_problems(&problems, text, &sets),

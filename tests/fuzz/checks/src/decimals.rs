@@ -4,10 +4,11 @@
 
 use connector_net::capture::{TimeError, parse_seconds_ns};
 use connector_net::decimal::{format, parse_price, parse_size, parse_step, read_quoted};
+use connector_net::rates::{scaled_up, taker_fee_ppm};
 use connector_net::time::{MinuteMemo, parse_micros, parse_rfc3339};
 use engine_model::GridError;
 use engine_model::grid::{GRID_PLACES_MAX, Step};
-use engine_model::units::{PRICE_TICKS_MAX, SIZE_LOTS_MAX};
+use engine_model::units::{PPM_ONE, PRICE_TICKS_MAX, SIZE_LOTS_MAX};
 
 use crate::bytes::Bytes;
 
@@ -25,6 +26,7 @@ pub fn check(data: &[u8]) {
     for text in bytes.rest().split(|byte| *byte == b'\n').take(TEXTS_MAX) {
         check_grid(text, step);
         check_step(text);
+        check_scaled(text, step.places % 10);
         check_times(text, &mut memo);
     }
 }
@@ -99,6 +101,55 @@ fn check_step(text: &[u8]) {
     {
         assert_eq!(parse_price(text.as_bytes(), step), Ok(1), "{text}: {step:?}");
     }
+}
+
+/// Costs in the units of the engine: the digits in front of the shifted point, rounded up.
+fn check_scaled(text: &[u8], shift: u8) {
+    let shown = String::from_utf8_lossy(text);
+    let scaled = scaled_up(text, shift);
+    if let Some(expected) = scaled_reference(text, shift) {
+        assert_eq!(scaled, expected, "{shown} times 10^{shift}");
+    }
+    let fee = taker_fee_ppm(text, shift);
+    match scaled {
+        Ok(ppm) if ppm < PPM_ONE => assert_eq!(fee, Ok(ppm), "{shown}"),
+        Ok(_) => assert_eq!(fee, Err(GridError::OutOfRange), "{shown}"),
+        Err(error) => assert_eq!(fee, Err(error), "{shown}"),
+    }
+}
+
+/// `None` for exponents whose zeros would not fit on a page.
+fn scaled_reference(text: &[u8], shift: u8) -> Option<Result<u64, GridError>> {
+    let malformed = Some(Err(GridError::Malformed));
+    let Ok(text) = core::str::from_utf8(text) else { return malformed };
+    let (number, exponent) = match text.split_once(['e', 'E']) {
+        None => (text, 0),
+        Some((number, exponent)) => {
+            let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+            if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+                return malformed;
+            }
+            (number, exponent.parse::<isize>().ok().filter(|it| it.unsigned_abs() < 500)?)
+        }
+    };
+    let positive = number.strip_prefix('-').unwrap_or(number);
+    if plain(positive.as_bytes()).is_none() {
+        return malformed;
+    }
+    if positive.len() < number.len() {
+        return Some(Err(GridError::OutOfRange));
+    }
+    // So many zeros on both sides that the point stays among the digits.
+    let margin = "0".repeat(600);
+    let (whole, fraction) = positive.split_once('.').unwrap_or((positive, ""));
+    let digits = format!("{margin}{whole}{fraction}{margin}");
+    let point = (margin.len() + whole.len() + usize::from(shift)).checked_add_signed(exponent)?;
+    let (kept, rest) = digits.split_at(point);
+    let kept = kept.trim_start_matches('0');
+    let value = if kept.is_empty() { Some(0) } else { kept.parse::<u64>().ok() };
+    let has_rest = rest.bytes().any(|digit| digit != b'0');
+    let up = value.and_then(|value| value.checked_add(u64::from(has_rest)));
+    Some(up.ok_or(GridError::OutOfRange))
 }
 
 fn check_times(text: &[u8], memo: &mut MinuteMemo) {

@@ -232,7 +232,7 @@ fn run(bench: &mut Bench, venue: Venue, data: &[u8]) -> Outcome {
 }
 
 /// Address and body, with one space between them.
-fn addressed(record: &[u8]) -> Option<(&str, &[u8])> {
+pub(crate) fn addressed(record: &[u8]) -> Option<(&str, &[u8])> {
     let space = record.iter().position(|byte| *byte == b' ')?;
     let url = core::str::from_utf8(&record[..space]).ok()?;
     Some((url, &record[space + 1..]))

@@ -1,7 +1,8 @@
 //! Frames of a Solana node through both readers of the decoder, and their events through a pool.
 //!
 //! An input is a list of records with the byte 1E between them: `!` the connection opened, `>` a
-//! request that was sent, `@` an HTTP answer (request, tab, body), anything else a frame. Before the
+//! request that was sent, `@` an HTTP answer (request, tab, body), `$` one to a GET (address, space,
+//! body), anything else a frame. Before the
 //! first record the connection is opened anew, follows a pool, two of its tick arrays, its oracle
 //! and slots, and has the pool's first state: whatever earlier inputs held, that must succeed.
 
@@ -24,7 +25,7 @@ use engine_model::{Body, Event, Flags, Grid, MarketId, Venue};
 use engine_poolmath::whirlpool::{Amount, MAX_TICK, MIN_TICK, Pool};
 use solana_pubkey::{Pubkey, pubkey};
 
-use crate::exchange::SEPARATOR;
+use crate::exchange::{SEPARATOR, addressed};
 use crate::pools::assert_ordered;
 use crate::synthetic::{dynamic_array_bytes, mint_bytes, pool_bytes};
 
@@ -194,6 +195,10 @@ impl Bench {
                     let tab = rest.iter().position(|byte| *byte == b'\t').unwrap_or(rest.len());
                     let body = rest.get(tab + 1..).unwrap_or_default();
                     Input::Http { url: "https://node", request: &rest[..tab], body }
+                }
+                Some((b'$', rest)) => {
+                    let Some((url, body)) = addressed(rest) else { continue };
+                    Input::Http { url, request: b"", body }
                 }
                 _ => Input::Received(record),
             };

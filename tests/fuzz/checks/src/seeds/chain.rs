@@ -87,6 +87,9 @@ pub(super) fn solana() -> Vec<Vec<u8>> {
             SLOT + 4,
             value_json(&TOKEN_PROGRAM, &mint_bytes())
         ),
+        "$https://bundles.jito.wtf/api/v1/bundles/tip_floor [{\"time\":\"2026-08-09T23:00:00Z\",\
+         \"landed_tips_50th_percentile\":1e-05,\"landed_tips_75th_percentile\":3.6196500000000005e-05}]"
+            .to_owned(),
         "!".to_owned(),
     ];
     let capture = data::capture("bundle/derived/solana.jsonl.zst");

@@ -71,6 +71,19 @@ fn sessions(records: &[Record<'_>], rewrite: Rewrite, opens: &[&str]) -> Vec<Vec
     made
 }
 
+/// Every session so far, with an answer behind it that states the account's fees.
+fn with_fees(mut seeds: Vec<Vec<u8>>, url: &str, body: &str) -> Vec<Vec<u8>> {
+    let answer = format!("@https://{url} {body}");
+    let sessions = seeds.iter().filter(|seed| seed.contains(&SEPARATOR)).step_by(4);
+    let priced: Vec<Vec<u8>> = sessions
+        .filter(|seed| seed.len() + answer.len() < SEED_BYTES_MAX)
+        .map(|seed| [seed, &[SEPARATOR][..], answer.as_bytes()].concat())
+        .collect();
+    seeds.extend(priced);
+    seeds.push(answer.into_bytes());
+    seeds
+}
+
 /// The market of a snapshot, as frames spell it.
 fn symbol<'a>(record: &'a Record<'_>) -> Option<&'a str> {
     if let Kind::Http { url, .. } = &record.kind
@@ -110,7 +123,12 @@ pub(super) fn coinbase() -> Vec<Vec<u8>> {
         ]
         .map(|text| text.as_bytes().to_vec()),
     );
-    all
+    with_fees(
+        all,
+        "api.coinbase.com/api/v3/brokerage/transaction_summary?product_type=SPOT",
+        "{\"total_fees\":61.2,\"fee_tier\":{\"pricing_tier\":\"Advanced 1\",\"taker_fee_rate\":\
+         \"0.0050\",\"maker_fee_rate\":\"0.0025\"},\"has_promo_fee\":false}",
+    )
 }
 
 /// The frame as if it were number `position` of its connection.
@@ -132,7 +150,12 @@ pub(super) fn gemini() -> Vec<Vec<u8>> {
         Kind::Connected { .. } | Kind::Sent => None,
     };
     let opens = ["\"auction_events\":", "\"trades\":["];
-    seeds(&["bundle/derived/gemini.jsonl.zst", "bundle/recorded/gemini.jsonl.zst"], rewrite, &opens)
+    let names = ["bundle/derived/gemini.jsonl.zst", "bundle/recorded/gemini.jsonl.zst"];
+    with_fees(
+        seeds(&names, rewrite, &opens),
+        "api.gemini.com/v1/notionalvolume",
+        "{\"api_maker_fee_bps\":20,\"api_taker_fee_bps\":40,\"web_taker_fee_bps\":41}",
+    )
 }
 
 pub(super) fn bitstamp() -> Vec<Vec<u8>> {
@@ -155,7 +178,12 @@ pub(super) fn bitstamp() -> Vec<Vec<u8>> {
     let names = ["bundle/derived/bitstamp.jsonl.zst", "bitstamp/ws_20210417_btcusd_10sym.raw.zst"];
     let mut all = seeds(&names, rewrite, &opens);
     all.extend(joins());
-    all
+    with_fees(
+        all,
+        "www.bitstamp.net/api/v2/fees/trading/",
+        "[{\"currency_pair\":\"solusd\",\"market\":\"solusd\",\"fees\":{\"maker\":\"0.30\",\
+         \"taker\":\"0.40\"}},{\"market\":\"btcusd\",\"fees\":{\"taker\":\"0.4\"}}]",
+    )
 }
 
 /// Sessions in which diffs come before, at and behind the REST book.
