@@ -15,10 +15,12 @@
 //! * A pool changes in batches of one slot: [`Body::PoolPrice`] and [`Body::PoolMeta`] together,
 //!   and for each tick array [`Body::TickArrayBegin`] and its initialised ticks.
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::{MarketId, Venue};
 
 /// Side of a book.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Side {
     /// Somebody buys here.
@@ -28,7 +30,7 @@ pub enum Side {
 }
 
 /// Bits about an event's place in its batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Flags(pub u8);
 
 impl Flags {
@@ -45,7 +47,7 @@ impl Flags {
 }
 
 /// Why a book can no longer be trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum DoubtReason {
     /// The venue's sequence jumped.
@@ -100,7 +102,7 @@ impl DoubtReason {
 }
 
 /// A cost level that changes at run time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum ParamKey {
     /// Priority-fee level of the chain. Unit: micro-lamports per compute unit.
@@ -112,7 +114,7 @@ pub enum ParamKey {
 }
 
 /// What happened. 32 bytes; wide integers are halves, low half first, to keep alignment at 8.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Body {
     /// A new snapshot begins: the book is empty now.
@@ -249,7 +251,7 @@ pub enum Body {
 }
 
 /// One event. 64 bytes, one cache line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(C)]
 pub struct Event {
     /// When the bytes left the socket. Unit: Unix nanoseconds.

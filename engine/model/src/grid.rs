@@ -1,12 +1,14 @@
 //! Tick and lot of a market: how a decimal of the venue becomes an integer of ours.
 
+use serde::{Deserialize, Serialize};
+
 use crate::units::{PRICE_TICKS_MAX, SIZE_LOTS_MAX};
 
 /// Most decimal places a grid may have. 10⁻¹⁸ is finer than any venue's.
 pub const GRID_PLACES_MAX: u8 = 18;
 
 /// One step of a price or a size: `step × 10^-places`, for instance 1 × 10⁻² or 5 × 10⁻¹.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Step {
     /// Multiple of the decimal place. At least 1.
     pub step: u64,
@@ -32,7 +34,7 @@ impl Step {
 }
 
 /// Tick and lot of one market.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Grid {
     /// One price tick, in quote units per base unit.
     pub tick: Step,

@@ -1,7 +1,9 @@
 //! Dense indices. Each is an index into the table of the same name that the engine was built with.
 
+use serde::{Deserialize, Serialize};
+
 /// A place that publishes market data and, later, takes orders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Venue {
     /// Coinbase Advanced Trade.
@@ -37,21 +39,21 @@ impl Venue {
 }
 
 /// One stream of market data: an order book or a pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct MarketId(pub u16);
 
 /// What is traded: a market and the currency in which it settles.
 ///
 /// Coinbase's `-USDC` products are instruments on the `-USD` book, never books of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct InstrumentId(pub u16);
 
 /// An asset of the configured table. A chain asset is its mint address, never its ticker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AssetId(pub u16);
 
 /// An ordered pair of instruments on one base asset: buy on the first, sell on the second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PairId(pub u16);
 
 impl MarketId {
