@@ -1,10 +1,10 @@
 //! The pure state machine: events go in one at a time, what follows from them comes out.
 //!
 //! Order of the modules: [`num`], [`tables`], [`market`] (books, pools, rates), [`signal`],
-//! [`outbox`], [`step`]. A module uses those to its left only. Deliberately absent: I/O, clocks,
-//! threads, floats, hash maps and randomness; time is the receive time of the event. The crate is
-//! `no_std`, and so is everything it depends on, which is why it cannot reach the outside. Start
-//! reading at [`step::Core::step`].
+//! [`risk`], [`outbox`], [`step`]. A module uses those to its left only. Deliberately absent: I/O,
+//! clocks, threads, floats, hash maps and randomness; time is the receive time of the event. The
+//! crate is `no_std`, and so is everything it depends on, which is why it cannot reach the outside.
+//! Start reading at [`step::Core::step`].
 #![no_std]
 
 extern crate alloc;
@@ -13,6 +13,7 @@ pub mod market;
 pub mod num;
 pub mod outbox;
 pub mod probe;
+pub mod risk;
 pub mod signal;
 pub mod step;
 pub mod tables;
