@@ -1,5 +1,6 @@
 #!/bin/sh
-# Instructions per unit of every side of every item, by callgrind, and their ratio to ours.
+# Instructions per unit of every side of every item, by callgrind, and their ratio to the first,
+# which is ours where it takes part.
 # Usage: benches/peers/instructions.sh [ITEM…]. Needs valgrind; takes a few minutes for all items.
 set -eu
 cd "$(dirname "$0")"
@@ -24,9 +25,11 @@ trap 'rm -f "$out"' EXIT
     units=$(cat "$out")
     two=$(collected 2)
     rm -f "$out.err"
-    [ "$side" = ours ] && ours=$((two - one)) && ours_units=$units
+    if [ "$item" != "${base_item:-}" ]; then
+        base_item=$item base=$((two - one)) base_units=$units
+    fi
     awk -v item="$item" -v side="$side" -v n=$((two - one)) -v units="$units" \
-        -v ours="$ours" -v ours_units="$ours_units" 'BEGIN {
+        -v base="$base" -v base_units="$base_units" 'BEGIN {
             printf "%-20s %-24s %12.1f %8.2f\n", item, side, n / units,
-                (n / units) / (ours / ours_units) }'
+                (n / units) / (base / base_units) }'
 done

@@ -4,12 +4,13 @@
 //! items and their sides. `peers count ITEM SIDE ROUNDS` does one side's work and nothing else: run
 //! under callgrind (`instructions.sh`), only the calls of `turns::counted` are collected.
 //!
-//! Layout: [`turns`] times and counts; each of `decode`, `book`, `quote`, `sizing` makes items whose
-//! sides have been proven to give the same results before the first is timed.
+//! Layout: [`turns`] times and counts; each of `decode`, `book`, `quote`, `sizing`, `engine` makes
+//! items whose sides have been proven to give the same results before the first is timed.
 #![expect(clippy::print_stdout, reason = "a benchmark reports on standard output")]
 
 mod book;
 mod decode;
+mod engine;
 mod quote;
 mod sizing;
 mod turns;
@@ -23,7 +24,7 @@ use turns::Item;
 type Named = (&'static str, fn() -> Item);
 
 /// All items, in the order of the report.
-const ITEMS: [Named; 12] = [
+const ITEMS: [Named; 13] = [
     ("coinbase-updates", decode::coinbase_updates),
     ("gemini-updates", decode::gemini_updates),
     ("coinbase-snapshots", decode::coinbase_snapshots),
@@ -36,6 +37,7 @@ const ITEMS: [Named; 12] = [
     ("quote-4", || quote::item(4)),
     ("quote-17", || quote::item(17)),
     ("sizing", sizing::item),
+    ("engine", engine::item),
 ];
 
 fn main() -> ExitCode {

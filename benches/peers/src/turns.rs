@@ -32,7 +32,7 @@ pub(crate) struct Target {
     pub(crate) at_least: f64,
 }
 
-/// The same work on several sides. The first is ours.
+/// The same work on several sides. Figures are divided by the first one's: ours, if it takes part.
 pub(crate) struct Item {
     /// What a figure is per.
     pub(crate) unit: &'static str,
@@ -63,7 +63,7 @@ impl Item {
         let ours = figures[0];
         println!("{name}, ns per {}", self.unit);
         for (side, ns) in self.sides().zip(&figures) {
-            println!("  {side:<26}{ns:>12.1}{:>10.2}", ns / ours);
+            println!("  {side:<26}{ns:>12.1}{:>10.2}{:>14.0}/s", ns / ours, 1e9 / ns);
         }
         let figure = |side: &str| {
             self.sides().position(|name| name == side).map_or(f64::NAN, |at| figures[at])
