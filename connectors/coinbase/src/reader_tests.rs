@@ -70,7 +70,9 @@ fn said(out: &Sink) -> String {
                         | Body::OracleConstants { .. }
                         | Body::OracleVariables { .. }
                         | Body::Slot { .. }
-                        | Body::Param { .. } => panic!("not of this venue: {:?}", event.body),
+                        | Body::Param { .. }
+                        | Body::Clock { .. }
+                        | Body::Command(_) => panic!("not of this venue: {:?}", event.body),
                     }
                 })
                 .collect();

@@ -39,6 +39,8 @@ fn said(out: &Sink) -> String {
             | Body::OracleVariables { .. }
             | Body::Slot { .. }
             | Body::Param { .. }
+            | Body::Clock { .. }
+            | Body::Command(_)
             | Body::Ticker { .. }
             | Body::Status { .. } => panic!("not of this venue: {:?}", event.body),
         }

@@ -17,6 +17,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::command::Command;
 use crate::ids::{MarketId, Venue};
 
 /// Side of a book.
@@ -246,8 +247,17 @@ pub enum Body {
         /// In the key's unit.
         value: u64,
     } = 14,
-    /// Time passes; nothing else happened.
+    /// With a market: the connection that carries it is alive. Without one: time passes; where no
+    /// timer is due, such a tick changes nothing.
     Timer = 15,
+    /// What the wall clock shows at the event's receive time. Wall time enters in no other way: the
+    /// core adds what has passed since by receive time.
+    Clock {
+        /// Unit: Unix nanoseconds.
+        wall_ns: u64,
+    } = 16,
+    /// An operator's command.
+    Command(Command) = 17,
 }
 
 /// One event. 64 bytes, one cache line.
@@ -273,6 +283,12 @@ pub struct Event {
 impl Event {
     /// Stands for "no single market".
     pub const NO_MARKET: MarketId = MarketId(u16::MAX);
+
+    /// Whether the event only says that time passes.
+    #[must_use]
+    pub const fn is_tick(&self) -> bool {
+        matches!(self.body, Body::Timer) && self.market.0 == Self::NO_MARKET.0
+    }
 
     /// Whether signals are to be evaluated after this event.
     #[must_use]

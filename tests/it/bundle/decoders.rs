@@ -53,6 +53,8 @@ fn decode(name: &str, mut decoder: impl Decoder) -> (OddCounts, [u64; 3]) {
                 | Body::OracleVariables { .. }
                 | Body::Slot { .. }
                 | Body::Param { .. }
+                | Body::Clock { .. }
+                | Body::Command(_)
                 | Body::Timer => 2,
             };
             seen[kind] += 1;

@@ -78,6 +78,8 @@ impl Tally {
                 | Body::OracleVariables { .. }
                 | Body::Slot { .. }
                 | Body::Param { .. }
+                | Body::Clock { .. }
+                | Body::Command(_)
                 | Body::Timer => panic!("unexpected in these captures: {event:?}"),
             }
         }

@@ -242,7 +242,9 @@ impl Link {
                 | Body::OracleConstants { .. }
                 | Body::OracleVariables { .. }
                 | Body::Slot { .. }
-                | Body::Param { .. } => false,
+                | Body::Param { .. }
+                | Body::Clock { .. }
+                | Body::Command(_) => false,
             };
             if is_of_book && !touched.contains(&market) {
                 touched.push(market);
