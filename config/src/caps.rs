@@ -6,9 +6,9 @@ use crate::assets::AssetTable;
 use crate::decimal::Decimal;
 use crate::markets::VENUES;
 use crate::problem::{At, Problems, fault, nearest_hint, shown};
-use crate::read::{amount, positive_amount};
+use crate::read::{amount, positive_amount, usd_as_micros};
 use crate::section::{Section, root_table};
-use crate::tree::{Node, Table, Value};
+use crate::tree::{Table, Value};
 
 /// Limits of the sizing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,17 +48,8 @@ pub(crate) fn read(root: &Table, assets: &AssetTable, problems: &mut Problems<'_
     };
     let keys = &["order_notional_usd", "order_size", "position_room", "balances"];
     let section = Section::open("[caps]".to_owned(), at, table, keys, problems);
-    let notional = section.required("order_notional_usd", problems, |node: &Node| {
-        let decimal = positive_amount(6)(node)?;
-        decimal.scaled(6).filter(|micros| *micros <= NOTIONAL_USD_MAX * 1_000_000).ok_or_else(
-            || {
-                fault(
-                    format!("{decimal} is out of range"),
-                    format!("write up to {NOTIONAL_USD_MAX}"),
-                )
-            },
-        )
-    });
+    let notional =
+        section.required("order_notional_usd", problems, usd_as_micros(NOTIONAL_USD_MAX));
     caps.order_notional_usd_micros = notional.unwrap_or_default();
     caps.order_size = by_asset(&section, "order_size", Zero::Refused, assets, problems);
     caps.position_room = by_asset(&section, "position_room", Zero::Taken, assets, problems);
@@ -68,35 +59,20 @@ pub(crate) fn read(root: &Table, assets: &AssetTable, problems: &mut Problems<'_
 
 /// Whether an amount may be zero.
 #[derive(Clone, Copy)]
-enum Zero {
+pub(crate) enum Zero {
     Taken,
     Refused,
 }
 
-/// A key that holds a table, or nothing.
-fn inner<'t>(
-    section: &Section<'t>,
-    key: &str,
-    example: &str,
-    problems: &mut Problems<'_>,
-) -> Option<&'t Table> {
-    let node = section.node(key)?;
-    if let Value::Table(table) = &node.value {
-        return Some(table);
-    }
-    let says = format!("\"{key}\" in {}: it is {}", section.label, node.value.kind());
-    problems.add(node.at, section.key(key), fault(says, format!("write {example}")));
-    None
-}
-
-fn by_asset(
+/// Amounts of a key that holds a table by asset; empty where it is absent.
+pub(crate) fn by_asset(
     section: &Section<'_>,
     key: &str,
     zero: Zero,
     assets: &AssetTable,
     problems: &mut Problems<'_>,
 ) -> Vec<(AssetId, Decimal)> {
-    match inner(section, key, "{ SOL = \"50\" }", problems) {
+    match section.inner(key, "{ SOL = \"50\" }", problems) {
         Some(table) => amounts(table, &section.key(key), zero, assets, problems),
         None => Vec::new(),
     }
@@ -141,7 +117,7 @@ fn balances(
 ) -> Vec<Balance> {
     let example = "[caps.balances] with a line for each venue: coinbase = { USD = \"1000\" }";
     let mut list = Vec::new();
-    let Some(venues) = inner(section, "balances", example, problems) else { return list };
+    let Some(venues) = section.inner("balances", example, problems) else { return list };
     for entry in &venues.entries {
         let key = format!("caps.balances.{}", shown(&entry.key));
         let Some(venue) = Venue::from_name(&entry.key) else {

@@ -62,6 +62,15 @@ impl Decimal {
         Ok(Self { mantissa, places })
     }
 
+    /// `mantissa × 10^-places`, as it would be written.
+    pub(crate) const fn of(mut mantissa: u64, mut places: u8) -> Self {
+        while places > 0 && mantissa.is_multiple_of(10) {
+            mantissa /= 10; // exact
+            places -= 1;
+        }
+        Self { mantissa, places }
+    }
+
     /// The number in units of `10^-places`, exactly.
     ///
     /// `None` when it has more places than that, or does not fit.

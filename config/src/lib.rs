@@ -15,13 +15,18 @@
 pub mod assets;
 pub mod caps;
 pub mod captures;
+mod contradictions;
 pub mod costs;
 pub mod decimal;
+pub mod execution;
+pub mod journal;
 mod links;
 pub mod markets;
+pub mod per_venue;
 pub mod problem;
 pub mod rates;
 mod read;
+pub mod risk;
 mod section;
 mod set;
 pub mod signal;
@@ -37,14 +42,19 @@ pub use caps::{Balance, Caps};
 pub use captures::CaptureFile;
 pub use costs::Costs;
 pub use decimal::Decimal;
+pub use execution::{Execution, LegOrder};
+pub use journal::{Journal, Sync};
 pub use markets::{BookTerms, Market, MarketKind, PoolTerms};
+pub use per_venue::PerVenue;
 pub use problem::{Place, Problem};
 pub use rates::Rate;
+pub use risk::{Risk, StaleScope};
 pub use set::SETS_MAX;
 pub use signal::{INNER_STEPS_MAX, Signal};
 pub use tree::CONFIG_BYTES_MAX;
 
 use assets::AssetTable;
+use contradictions::Limits;
 use links::Links;
 use markets::MarketTable;
 use problem::Problems;
@@ -73,6 +83,12 @@ pub struct Config {
     pub caps: Caps,
     /// What the signal reports.
     pub signal: Signal,
+    /// Limits of trades and of the run.
+    pub risk: Risk,
+    /// How trades are executed.
+    pub execution: Execution,
+    /// How the journal is written.
+    pub journal: Journal,
     /// Recordings of a bundle, in the order of their source numbers.
     pub captures: Vec<CaptureFile>,
 }
@@ -87,6 +103,9 @@ const ROOT_KEYS: &[&str] = &[
     "costs",
     "caps",
     "signal",
+    "risk",
+    "execution",
+    "journal",
     "captures",
 ];
 
@@ -161,6 +180,9 @@ fn read(root: &Table, problems: &mut Problems<'_>) -> Option<Config> {
     let (costs, sol_price_at) = costs::read(root, &markets, problems);
     let caps = caps::read(root, &assets, problems);
     let signal = signal::read(root, problems);
+    let risk = risk::read(root, &assets, problems);
+    let execution = execution::read(root, problems);
+    let journal = journal::read(root, problems);
     let captures = captures::read(root, problems);
     let links = Links {
         assets: &assets,
@@ -171,6 +193,17 @@ fn read(root: &Table, problems: &mut Problems<'_>) -> Option<Config> {
         numeraire,
     };
     links.check(problems);
+    let limits = Limits {
+        root,
+        assets: &assets,
+        markets: &markets,
+        caps: &caps,
+        signal: &signal,
+        risk: &risk,
+        execution: &execution,
+        journal: &journal,
+    };
+    limits.check(problems);
     Some(Config {
         numeraire: numeraire?,
         equivalences: assets.equivalences,
@@ -180,6 +213,9 @@ fn read(root: &Table, problems: &mut Problems<'_>) -> Option<Config> {
         costs,
         caps,
         signal,
+        risk,
+        execution,
+        journal,
         captures,
     })
 }

@@ -122,6 +122,11 @@ impl<'t> Problems<'t> {
         }
     }
 
+    /// Whether something is already wrong with this key, so that its value says nothing.
+    pub(crate) fn concern(&self, key: &str) -> bool {
+        self.list.iter().any(|(_, problem)| problem.key == key)
+    }
+
     pub(crate) const fn is_empty(&self) -> bool {
         self.list.is_empty()
     }

@@ -63,7 +63,7 @@ pub(crate) fn integer_u32(bounds: RangeInclusive<u32>) -> impl Read<u32> {
 }
 
 /// Parts per million from another unit: `ppm_places` is 2 for basis points, 4 for percent.
-fn ppm(unit: &'static str, ppm_places: u8, max: u32) -> impl Read<u32> {
+fn ppm(unit: &'static str, ppm_places: u8, bounds: RangeInclusive<u32>) -> impl Read<u32> {
     move |node| {
         let decimal = decimal_of(node)?;
         let places_fault = || {
@@ -73,25 +73,68 @@ fn ppm(unit: &'static str, ppm_places: u8, max: u32) -> impl Read<u32> {
             )
         };
         let one = 10_u64.pow(u32::from(ppm_places));
-        let limit = u64::from(max) * one;
+        let (min, max) = (*bounds.start(), *bounds.end());
+        let limits = u64::from(min) * one..=u64::from(max) * one;
         let range =
-            || fault(format!("{decimal} {unit} is out of range"), format!("write 0 to {max}"));
+            || fault(format!("{decimal} {unit} is out of range"), format!("write {min} to {max}"));
         if decimal.places > ppm_places {
             return Err(places_fault());
         }
-        let scaled = decimal.scaled(ppm_places).filter(|it| *it <= limit).ok_or_else(range)?;
+        let scaled =
+            decimal.scaled(ppm_places).filter(|it| limits.contains(it)).ok_or_else(range)?;
         u32::try_from(scaled).map_err(|_| range())
     }
 }
 
 /// Basis points to parts per million, exactly: at most two places. `bps_max` is inclusive.
 pub(crate) fn bps_as_ppm(bps_max: u32) -> impl Read<u32> {
-    ppm("bps", 2, bps_max)
+    bps_as_ppm_within(0..=bps_max)
+}
+
+/// As [`bps_as_ppm`], with a lower bound as well. Unit of the bounds: basis points.
+pub(crate) fn bps_as_ppm_within(bounds: RangeInclusive<u32>) -> impl Read<u32> {
+    ppm("bps", 2, bounds)
 }
 
 /// Percent to parts per million, exactly: at most four places. `percent_max` is inclusive.
 pub(crate) fn percent_as_ppm(percent_max: u32) -> impl Read<u32> {
-    ppm("percent", 4, percent_max)
+    percent_as_ppm_within(0..=percent_max)
+}
+
+/// As [`percent_as_ppm`], with a lower bound as well. Unit of the bounds: percent.
+pub(crate) fn percent_as_ppm_within(bounds: RangeInclusive<u32>) -> impl Read<u32> {
+    ppm("percent", 4, bounds)
+}
+
+/// A ratio such as 0.995 to parts per million, exactly: at most six places. Unit of the bounds:
+/// parts per million.
+pub(crate) fn ratio_as_ppm(bounds_ppm: RangeInclusive<u32>) -> impl Read<u32> {
+    move |node| {
+        let decimal = decimal_of(node)?;
+        if decimal.places > 6 {
+            return Err(fault(
+                format!("{decimal} has more than 6 places"),
+                "round it to 6 places: the engine counts parts per million",
+            ));
+        }
+        let inside = decimal.scaled(6).and_then(|ppm| u32::try_from(ppm).ok());
+        inside.filter(|ppm| bounds_ppm.contains(ppm)).ok_or_else(|| {
+            let bound = |ppm: u32| Decimal::of(u64::from(ppm), 6);
+            let hint =
+                format!("write {} to {}", bound(*bounds_ppm.start()), bound(*bounds_ppm.end()));
+            fault(format!("{decimal} is out of range"), hint)
+        })
+    }
+}
+
+/// US dollars above zero to micros (10⁻⁶), exactly: at most six places. `usd_max` is inclusive.
+pub(crate) fn usd_as_micros(usd_max: u64) -> impl Read<u64> {
+    move |node| {
+        let decimal = positive_amount(6)(node)?;
+        decimal.scaled(6).filter(|micros| *micros <= usd_max * 1_000_000).ok_or_else(|| {
+            fault(format!("{decimal} is out of range"), format!("write up to {usd_max}"))
+        })
+    }
 }
 
 /// A decimal with at most `places_max` places, below `10^12`.

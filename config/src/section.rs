@@ -51,6 +51,22 @@ impl<'t> Section<'t> {
         self.node(key).map_or(self.at, |node| node.at)
     }
 
+    /// The table that a key holds; `None` where it is absent, or no table (which is reported).
+    pub(crate) fn inner(
+        &self,
+        key: &str,
+        example: &str,
+        problems: &mut Problems<'_>,
+    ) -> Option<&'t Table> {
+        let node = self.node(key)?;
+        if let Value::Table(table) = &node.value {
+            return Some(table);
+        }
+        let says = format!("\"{key}\" in {}: it is {}", self.label, node.value.kind());
+        problems.add(node.at, self.key(key), fault(says, format!("write {example}")));
+        None
+    }
+
     /// The value of a key that may be absent. `Err` was reported.
     pub(crate) fn optional<T>(
         &self,

@@ -5,6 +5,8 @@ use engine_model::grid::Step;
 
 use super::*;
 
+mod limits;
+
 /// The example with one text replaced by another; the text must occur.
 fn changed(from: &str, to: &str) -> String {
     assert!(EXAMPLE.contains(from), "the example has no {from:?}");
@@ -46,7 +48,7 @@ fn the_example_is_complete_and_passes() {
         "HJPjoWUrhoZzkNfRpHuieeFk9WcZWjwy6PBjZ81ngndJ"
     );
     assert_eq!(config.rate(AssetId(3), AssetId(0)).expect("USDC/USD").max_age_ms, 60_000);
-    assert_eq!(config.caps.order_notional_usd_micros, 1_000_000_000);
+    assert_eq!(config.caps.order_notional_usd_micros, 500_000_000);
     assert_eq!(config.caps.order_size[1], (AssetId(2), Decimal { mantissa: 5, places: 1 }));
     assert_eq!(config.signal.min_edge_ppm, 150);
     // The example shows every default as it is, where there is one.
@@ -109,7 +111,8 @@ fn the_example_shows_every_key() {
         "file",
         "shift",
     ];
-    for key in keys {
+    let limits = [risk::KEYS, execution::KEYS, journal::KEYS].concat();
+    for key in keys.into_iter().chain(limits) {
         let is_shown = EXAMPLE
             .lines()
             .any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} = ")));
@@ -387,15 +390,15 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
         "out of range",
         "1 to 1400000",
     ),
-    ("order_notional_usd = 1000 ", "#", "missing key \"order_notional_usd\" in [caps]", "add it"),
+    ("order_notional_usd = 500 ", "#", "missing key \"order_notional_usd\" in [caps]", "add it"),
     (
-        "order_notional_usd = 1000 ",
+        "order_notional_usd = 500 ",
         "order_notional_usd = 0.0000001 ",
         "more than 6 places",
         "decimals",
     ),
     (
-        "order_notional_usd = 1000 ",
+        "order_notional_usd = 500 ",
         "order_notional_usd = 1000000001 ",
         "out of range",
         "write up to",
@@ -574,8 +577,8 @@ fn overrides_are_applied_before_the_checks() {
     assert_eq!(config.equivalences[0].cost_ppm, 0);
     let config = parse(&["caps.order_size.SOL=1.5"]).expect("inside an inline table");
     assert_eq!(config.caps.order_size[0].1, Decimal { mantissa: 15, places: 1 });
-    let config = parse(&["caps.order_size={ BTC = 1 }"]).expect("a whole table");
-    assert_eq!(config.caps.order_size, [(AssetId(2), Decimal { mantissa: 1, places: 0 })]);
+    let config = parse(&["caps.order_size={ BTC = 0.1 }"]).expect("a whole table");
+    assert_eq!(config.caps.order_size, [(AssetId(2), Decimal { mantissa: 1, places: 1 })]);
     let config = parse(&["markets.\"coinbase:SOL-USD\".fee_tier=Advanced 1"]).expect("bare text");
     assert!(matches!(&config.markets[0].kind, MarketKind::Book(it) if it.fee_tier == "Advanced 1"));
 }
@@ -674,7 +677,7 @@ mod properties {
         }
 
         #[test]
-        fn basis_points_are_exact(ppm in 0_u32..1_000_000) {
+        fn basis_points_are_exact(ppm in 0_u32..=50_000) {
             let sets = [format!("signal.min_edge_bps={}.{:02}", ppm / 100, ppm % 100)];
             let config = Config::parse_with("e", EXAMPLE, &sets).expect("in range");
             prop_assert_eq!(config.signal.min_edge_ppm, ppm);
