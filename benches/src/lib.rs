@@ -2,12 +2,14 @@
 //!
 //! Layout: [`frames`] holds the frames of the recordings and the decoder that meets them,
 //! [`streams`] book updates, [`pools`] a real pool's shape and the amounts that cross a given number
-//! of its ticks, [`pairs`] books against that pool, and a golden-section search over their sizes.
+//! of its ticks, [`pairs`] books against that pool, and a golden-section search over their sizes; [`handoff`]
+//! sends items from one thread through a ring to another and times them.
 //!
 //! Used by the benchmarks of this crate and by the comparison with other libraries in `peers`.
-//! Deliberately absent: clocks and everything that measures.
+//! Deliberately absent outside of [`handoff`]: clocks and everything that measures.
 
 pub mod frames;
+pub mod handoff;
 pub mod pairs;
 pub mod pools;
 pub mod streams;
