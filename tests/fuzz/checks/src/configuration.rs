@@ -4,6 +4,7 @@
 
 use config::problem::PROBLEMS_MAX;
 use config::{Config, MarketKind, Place, Problem};
+use engine_model::Venue;
 use engine_model::grid::Step;
 
 /// Overrides of one input that are looked at.
@@ -18,6 +19,7 @@ pub fn check(data: &[u8]) {
     match Config::parse_with("f", text, &sets) {
         Ok(config) => {
             assert_whole(&config);
+            assert_agreement(&config);
             assert_eq!(Config::parse_with("f", text, &sets).as_ref(), Ok(&config));
             // Nothing stands open at the end of an accepted file.
             let longer = format!("{text}\n# end\n");
@@ -91,5 +93,35 @@ fn assert_whole(config: &Config) {
     for capture in &config.captures {
         let parts = capture.file.split('/');
         assert!(!capture.file.starts_with('/') && parts.into_iter().all(|part| part != ".."));
+    }
+}
+
+/// No limit is void because of another one.
+fn assert_agreement(config: &Config) {
+    let Config { risk, execution, journal, caps, signal, .. } = config;
+    assert!(risk.daily_loss_warn_usd_micros < risk.daily_loss_halt_usd_micros);
+    let order = risk.order_notional_usd_micros_max;
+    assert!(caps.order_notional_usd_micros <= order);
+    assert!(order <= risk.position_usd_micros_max.min(risk.unhedged_usd_micros_max));
+    assert!(
+        order <= 1_000_000 * 1_000_000 && risk.daily_loss_halt_usd_micros <= 100_000 * 1_000_000
+    );
+    assert!(risk.edge_ppm_min < risk.edge_ppm_max && signal.min_edge_ppm <= risk.edge_ppm_max);
+    assert!(risk.quote_rate_ppm_min < risk.quote_rate_ppm_max);
+    assert!((risk.quote_rate_ppm_min..=risk.quote_rate_ppm_max).contains(&1_000_000));
+    assert!(risk.decision_age_ms_max <= risk.stale_halt_ms);
+    assert!(risk.unhedged_age_ms_max.max(execution.hedge_timeout_ms) < risk.unhedged_flat_ms_max);
+    assert!(risk.failure_warn_ppm < risk.failure_halt_ppm);
+    assert!(risk.trades_per_pair_per_minute <= risk.trades_per_hour);
+    assert!(risk.trades_per_market_max <= risk.trades_in_flight_max);
+    assert!(execution.slippage_ppm <= risk.collar_reference_ppm);
+    assert!(execution.unwind_ppm < execution.unwind_hard_ppm);
+    assert!(2 * execution.unwind_ppm <= risk.worst_case_loss_ppm);
+    assert!(execution.landing_slots < execution.landing_timeout_slots);
+    assert!(journal.market_days <= journal.ledger_days);
+    for venue in Venue::ALL {
+        let messages = u64::from(risk.messages_per_s.get(venue));
+        assert!(messages * u64::from(risk.messages_share_ppm) >= 1_000_000);
+        assert!(execution.latency_ms.get(venue) <= 60_000);
     }
 }

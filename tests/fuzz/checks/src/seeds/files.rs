@@ -115,7 +115,9 @@ pub(super) fn configuration() -> Vec<Vec<u8>> {
     for sets in [
         "signal.min_edge_bps=4\nsignal.inner_steps_max=12",
         "markets.coinbase:SOL-USD.taker_fee_bps=12.34\nmarkets.1.tick=\"0.5\"",
-        "caps.order_size={ BTC = 1 }\nrates.USDC-USD.max_age_ms=5",
+        "caps.order_size={ BTC = 0.1 }\nrates.USDC-USD.max_age_ms=5",
+        "risk.order_notional_usd_max=600\nexecution.latency_ms.solana=7\njournal.sync=always",
+        "risk.daily_loss_warn_usd=500\nexecution.unwind_bps=60\nrisk.quote_rate_max=0.999",
         "engine.mode=live\nsignal.min_edge_bp=4\n=1\na.b.c=1\nsignal.\"x=4",
     ] {
         seeds.push(format!("{example}\0{sets}").into_bytes());
