@@ -358,3 +358,21 @@ fn further_contradictions_name_both_keys() {
         assert_eq!(problems(EXAMPLE, sets), [], "{sets:?}");
     }
 }
+
+#[test]
+fn only_markets_of_a_pair_are_watched() {
+    let second = "[[markets]]\nname = \"bitstamp:second\"\nvenue = \"bitstamp\"\n\
+                  symbol = \"second\"\nbase = \"USDC\"\nquote = \"USD\"\nfee_tier = \"0\"\n\
+                  taker_fee_bps = 40\n";
+    let text = format!("{EXAMPLE}\n{second}");
+    assert_eq!(problems(&text, &[]), [], "two books of one venue are no pair");
+    let found = problems(&text, &["signal.same_venue_pairs=true"]);
+    let both = "\"markets.stale_after_ms\" = 60000 for \"bitstamp:USDC-USD\"";
+    assert!(found.len() == 1 && found[0].says.contains(both), "{found:#?}");
+    let elsewhere = text.replace(
+        "name = \"bitstamp:second\"\nvenue = \"bitstamp\"",
+        "name = \"gemini:second\"\nvenue = \"gemini\"",
+    );
+    let found = problems(&elsewhere, &[]);
+    assert!(found.len() == 1 && found[0].says.contains(both), "{found:#?}");
+}
