@@ -9,7 +9,7 @@ mod barter_side;
 use std::ops::Range;
 use std::rc::Rc;
 
-use ::barter::engine::state::instrument::data::DefaultInstrumentMarketData;
+use ::barter::engine::state::instrument::data::DefaultInstrumentMarketData as BestOnly;
 use benches::frames::{Feed, Frame, Ours};
 use benches::streams::Update;
 use connector_net::{Market, Sink};
@@ -19,7 +19,7 @@ use engine_model::{Body, Side};
 use crate::turns::{Item, Work};
 use barter_side::{BarterSide, FullBook};
 
-/// Update frames in one turn.
+/// Update frames in one turn: half a millisecond for the slowest side.
 const FRAMES: usize = 40;
 
 /// Best bid and best ask.
@@ -122,13 +122,18 @@ fn prove(item: &mut Item, recording: &Recording) {
     }
 }
 
-/// The Coinbase recording. A side is a line here: a [`Work`] whose turns are those of the recording
-/// and return the sum of both best prices of all markets.
+/// The Coinbase recording. barter keeps a side of a book in one sorted vector, so that it moves up to
+/// a megabyte per new level; hence also books that begin with their best levels only, and an engine
+/// that is told the best prices and keeps no book at all.
+///
+/// A side is a line here: a [`Work`] whose turns are those of the recording and return the sum of
+/// both best prices of all markets.
 pub(crate) fn item() -> Item {
     let recording = Rc::new(Recording::new(&Feed::coinbase()));
     let sides: Vec<(&'static str, Box<dyn Work>)> = vec![
-        ("barter", Box::new(BarterSide::<FullBook>::new(&recording))),
-        ("barter-best-only", Box::new(BarterSide::<DefaultInstrumentMarketData>::new(&recording))),
+        ("barter", Box::new(BarterSide::<FullBook>::new(&recording, usize::MAX))),
+        ("barter-5000-levels", Box::new(BarterSide::<FullBook>::new(&recording, 5_000))),
+        ("barter-best-only", Box::new(BarterSide::<BestOnly>::new(&recording, 1))),
     ];
     let mut item = Item {
         unit: "frame",

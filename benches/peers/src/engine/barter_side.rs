@@ -41,10 +41,19 @@ use rust_decimal::Decimal;
 use super::{Batch, Recording};
 use crate::turns::Work;
 
+/// What a frame is a part of.
+#[derive(Clone, Copy)]
+pub(crate) enum Part {
+    /// The book before the first update, cut to so many of the best levels of each side.
+    Snapshot(usize),
+    /// What comes after it.
+    Update,
+}
+
 /// What an engine holds of an instrument, and the events that feed it.
 pub(crate) trait Data: InstrumentDataState + Default {
     /// A frame as this data takes it.
-    fn kind(batch: &Batch, grid: &Grid, is_snapshot: bool) -> Self::MarketEventKind;
+    fn kind(batch: &Batch, grid: &Grid, part: Part) -> Self::MarketEventKind;
     /// Best levels, bid first.
     fn best(&self) -> [Option<books::Level>; 2];
 }
@@ -82,14 +91,17 @@ impl InstrumentDataState for FullBook {
 }
 
 impl Data for FullBook {
-    fn kind(batch: &Batch, grid: &Grid, is_snapshot: bool) -> OrderBookEvent {
+    fn kind(batch: &Batch, grid: &Grid, part: Part) -> OrderBookEvent {
         let side = |side| {
             let of_side = batch.levels.iter().filter(move |level| level.side == side);
             of_side.map(|level| decimal_level(level.price_ticks, level.size_lots, grid))
         };
         let time = Some(utc(batch.venue_ns));
         let book = OrderBook::new(batch.seq, time, side(Side::Bid), side(Side::Ask));
-        if is_snapshot { OrderBookEvent::Snapshot(book) } else { OrderBookEvent::Update(book) }
+        match part {
+            Part::Snapshot(depth) => OrderBookEvent::Snapshot(book.snapshot(depth)),
+            Part::Update => OrderBookEvent::Update(book),
+        }
     }
 
     fn best(&self) -> [Option<books::Level>; 2] {
@@ -99,7 +111,7 @@ impl Data for FullBook {
 
 /// What barter ships: best prices only. Whoever feeds it has kept the book.
 impl Data for DefaultInstrumentMarketData {
-    fn kind(batch: &Batch, grid: &Grid, _is_snapshot: bool) -> DataKind {
+    fn kind(batch: &Batch, grid: &Grid, _part: Part) -> DataKind {
         let level = |level: Level| decimal_level(level.price_ticks, level.size_lots, grid);
         DataKind::OrderBookL1(OrderBookL1 {
             last_update_time: utc(batch.venue_ns),
@@ -149,7 +161,8 @@ pub(crate) struct BarterSide<D: Data> {
 }
 
 impl<D: Data + Debug> BarterSide<D> {
-    pub(crate) fn new(recording: &Rc<Recording>) -> Self {
+    /// An engine that has read the snapshots down to `depth` levels of each side.
+    pub(crate) fn new(recording: &Rc<Recording>, depth: usize) -> Self {
         let indexed = IndexedInstruments::new(recording.markets.iter().map(instrument));
         let find = |market: &Market| {
             let name = instrument(market).name_internal;
@@ -160,19 +173,19 @@ impl<D: Data + Debug> BarterSide<D> {
             .time_engine_start(recording.clock_start())
             .trading_state(TradingState::Enabled)
             .build();
-        let input = |batch: &Batch, is_snapshot| {
+        let input = |batch: &Batch, part| {
             let grid = &recording.markets[batch.market].grid;
             EngineEvent::Market(MarketStreamEvent::Item(MarketEvent {
                 time_exchange: utc(batch.venue_ns),
                 time_received: utc(batch.recv_ns),
                 exchange: ExchangeId::Coinbase,
                 instrument: instruments[batch.market],
-                kind: D::kind(batch, grid, is_snapshot),
+                kind: D::kind(batch, grid, part),
             }))
         };
         let mut queue: Vec<_> =
-            recording.snapshots.iter().map(|batch| input(batch, true)).collect();
-        let events = recording.updates.iter().map(|batch| input(batch, false)).collect();
+            recording.snapshots.iter().map(|batch| input(batch, Part::Snapshot(depth))).collect();
+        let events = recording.updates.iter().map(|batch| input(batch, Part::Update)).collect();
         let mut engine = Engine::new(
             HistoricalClock::new(recording.clock_start()),
             start,
