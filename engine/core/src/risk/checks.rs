@@ -349,7 +349,7 @@ fn share_ppm(net: i128, notional: i128, divide: fn(u128, u128, u128) -> Option<u
     let divide = if net < 0 { mul_div_ceil } else { divide };
     match Observed::computed(divide(net.unsigned_abs(), PPM_ONE.into(), notional)) {
         Observed::Value(share) if net < 0 => Observed::Value(-share),
-        other => other,
+        share @ (Observed::Value(_) | Observed::Missing | Observed::Unusable) => share,
     }
 }
 

@@ -174,6 +174,11 @@ fn reducing_rows<T: Copy + core::fmt::Debug>(
 fn what_is_within_every_limit_passes() {
     assert_eq!(denials(&facts()), []);
     assert!(judge(&facts(), &LIMITS()).is_allowed());
+    let mut of_pools = facts();
+    for leg in &mut of_pools.legs {
+        leg.data = DataAge::Pool { age_slots: Some(1) };
+    }
+    assert_eq!(denials(&of_pools), []);
     for take in [Take::Buy, Take::Sell] {
         assert_eq!(judge_reducing(&reducing(take), &LIMITS()), Verdict::default());
     }
@@ -768,6 +773,7 @@ fn the_worst_case_stays_above_the_daily_loss_limit() {
             ((Some(-490 * USD), Some(10 * USD)), Deny(-500_000_000, -500_000_000)),
             ((Some(-490 * USD), Some(10 * USD + 1)), Deny(-500_000_001, -500_000_000)),
             ((Some(0), Some(0)), Pass),
+            ((Some(-500 * USD), Some(0)), Deny(-500_000_000, -500_000_000)),
             ((Some(1_000 * USD), Some(1_499 * USD)), Pass),
             ((Some(0), Some(-1)), Unusable),
             ((Some(i128::MIN), Some(1)), Unusable),

@@ -10,6 +10,7 @@ pub mod approved;
 pub mod check;
 pub mod checks;
 pub mod daily;
+pub mod drift;
 pub mod duplicates;
 pub mod exposure;
 pub mod facts;
