@@ -136,3 +136,163 @@ impl Daily {
         verdict
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::ring::testing::{Random, restored};
+    use super::*;
+
+    const USD: i128 = 1_000_000;
+
+    fn daily() -> (Daily, Limits) {
+        (Daily::new(19_000), Limits::default())
+    }
+
+    #[test]
+    fn daily_loss_halts_at_the_limit() {
+        for (shows, net, halts) in [
+            ("1 micro above", -500 * USD + 1, false),
+            ("at the limit", -500 * USD, true),
+            ("1 micro below", -500 * USD - 1, true),
+            ("lowest", i128::MIN, true),
+            ("zero", 0, false),
+            ("highest", i128::MAX, false),
+        ] {
+            let (mut daily, limits) = daily();
+            let loss = daily.note_realised(net, &limits).loss;
+            let breach = Breach { observed: net, limit: -500 * USD };
+            assert_eq!(loss, halts.then_some(breach), "{shows}");
+        }
+    }
+
+    #[test]
+    fn daily_loss_warns_once_at_the_limit() {
+        for (net, warns) in [(-400 * USD + 1, false), (-400 * USD, true), (-400 * USD - 1, true)] {
+            let (mut daily, limits) = daily();
+            assert_eq!(daily.note_realised(net, &limits).warn.is_some(), warns, "{net}");
+            assert!(daily.note_realised(0, &limits).warn.is_none(), "once a day");
+            daily.note_realised(500 * USD, &limits);
+            let again = daily.note_realised(-550 * USD, &limits);
+            assert_eq!(again.warn.is_some(), !warns, "once a day, even after a recovery");
+            let next_day = daily.day() + 1;
+            daily.roll(next_day, &limits);
+            assert!(daily.note_realised(-400 * USD, &limits).warn.is_some(), "again tomorrow");
+        }
+    }
+
+    #[test]
+    fn drawdown_halts_at_the_fall_from_the_peak() {
+        for (shows, gain, fall, halts) in [
+            ("1 micro less", 700 * USD, 300 * USD - 1, false),
+            ("at the limit", 700 * USD, 300 * USD, true),
+            ("1 micro more", 700 * USD, 300 * USD + 1, true),
+            ("from zero", 0, 300 * USD, true),
+            ("from zero, 1 micro less", 0, 300 * USD - 1, false),
+            ("a first loss counts from zero", -USD, 299 * USD, true),
+        ] {
+            let (mut daily, limits) = daily();
+            daily.note_realised(gain, &limits);
+            let drawdown = daily.note_realised(-fall, &limits).drawdown;
+            assert_eq!(drawdown.is_some(), halts, "{shows}");
+            if gain > 0 {
+                let breach = Breach { observed: fall, limit: 300 * USD };
+                assert_eq!(drawdown, halts.then_some(breach));
+            }
+        }
+    }
+
+    #[test]
+    fn unrealised_gains_never_offset_and_losses_count() {
+        let (mut daily, limits) = daily();
+        daily.note_realised(-450 * USD, &limits);
+        assert!(daily.note_unrealised(Some(900 * USD), &limits).loss.is_none());
+        assert_eq!(daily.result(), Some(-450 * USD));
+        assert!(daily.note_unrealised(Some(-50 * USD + 1), &limits).loss.is_none());
+        assert!(daily.note_unrealised(Some(-50 * USD), &limits).loss.is_some());
+        assert!(daily.note_unrealised(Some(i128::MIN), &limits).loss.is_some(), "overflow");
+    }
+
+    #[test]
+    fn a_missing_mark_denies_and_halts_nothing() {
+        let (mut daily, limits) = daily();
+        daily.note_realised(-499 * USD, &limits);
+        assert_eq!(daily.note_unrealised(None, &limits).loss, None);
+        assert_eq!((daily.result(), daily.projected(0)), (None, None));
+        assert!(daily.note_realised(-USD, &limits).loss.is_some(), "what is realised counts");
+    }
+
+    #[test]
+    fn the_projection_takes_the_worst_case_off() {
+        let (mut daily, limits) = daily();
+        daily.note_realised(-100 * USD, &limits);
+        for (worst_case, projected) in [
+            (0, Some(-100 * USD)),
+            (-5 * USD, Some(-100 * USD)),
+            (400 * USD - 1, Some(-500 * USD + 1)),
+            (400 * USD, Some(-500 * USD)),
+            (i128::MIN, Some(-100 * USD)),
+            (i128::MAX, None),
+        ] {
+            assert_eq!(daily.projected(worst_case), projected, "{worst_case}");
+        }
+    }
+
+    #[test]
+    fn an_overflow_halts() {
+        for (first, second) in [(i128::MAX, 1), (i128::MIN, -1)] {
+            let (mut daily, limits) = daily();
+            daily.note_realised(first, &limits);
+            assert!(daily.note_realised(second, &limits).loss.is_some());
+            assert_eq!((daily.result(), daily.projected(0)), (None, None));
+            assert!(daily.note_realised(0, &limits).loss.is_some(), "it stays unknown");
+        }
+    }
+
+    #[test]
+    fn midnight_resets_the_counter_and_never_runs_back() {
+        assert_eq!((day_of(0), day_of(86_399), day_of(86_400)), (0, 0, 1));
+        let (mut daily, limits) = daily();
+        daily.note_realised(-600 * USD, &limits);
+        daily.note_unrealised(Some(-20 * USD), &limits);
+        assert!(daily.roll(18_999, &limits).loss.is_some());
+        assert!(daily.roll(19_000, &limits).loss.is_some());
+        assert_eq!(daily.roll(19_001, &limits), DailyVerdict::default());
+        assert_eq!((daily.realised(), daily.result()), (0, Some(-20 * USD)));
+        daily.note_unrealised(Some(-500 * USD), &limits);
+        assert!(daily.roll(19_002, &limits).loss.is_some(), "what is held is still that bad");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8))]
+
+        /// Trades stop at the halt and pass the projected check, so the loss never passes the limit
+        /// by more than a trade loses beyond its worst case.
+        #[test]
+        fn the_loss_never_passes_the_limit_by_more_than_the_slack(seed: u64) {
+            let (mut random, (mut daily, limits)) = (Random(seed), daily());
+            let (worst_case, slack) = (40 * USD, 2 * USD);
+            let (mut other, mut peak) = (daily.clone(), 0);
+            for n in 0..10_000 {
+                let projected = daily.projected(worst_case).expect("is known");
+                if projected <= -limits.daily_loss_usd_micros {
+                    continue;
+                }
+                let net = random.signed(42_000_000);
+                let net = net.max(-(worst_case + slack));
+                let verdict = daily.note_realised(net, &limits);
+                prop_assert_eq!(&verdict, &other.note_realised(net, &limits));
+                let result = daily.result().expect("is known");
+                peak = result.max(peak);
+                prop_assert!(result >= -limits.daily_loss_usd_micros - slack);
+                prop_assert_eq!(verdict.loss.is_some(), result <= -500 * USD);
+                prop_assert_eq!(verdict.drawdown.is_some(), peak - result >= 300 * USD);
+                if n % 1_000 == 0 {
+                    other = restored(&other);
+                }
+            }
+            prop_assert_eq!(daily, other);
+        }
+    }
+}

@@ -168,3 +168,137 @@ impl Duplicates {
         index
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::ring::testing::{Random, restored};
+    use super::*;
+
+    const START: u64 = 1_700_000_000_000_000_000;
+    const HALF_SECOND: u64 = 500_000_000;
+    const CONTENT: OrderContent =
+        OrderContent { market: MarketId(1), side: Side::Bid, price: 100, size: 7 };
+
+    const fn key(trade: u64, leg: u8, attempt: u8) -> ClientKey {
+        ClientKey { trade, leg, attempt }
+    }
+
+    #[test]
+    fn an_equal_order_inside_half_a_second_is_refused() {
+        let limits = Limits::default();
+        for (shows, age_ns, passes) in [
+            ("at once", 0, false),
+            ("1 ns inside", HALF_SECOND - 1, false),
+            ("at the window's end", HALF_SECOND, true),
+            ("1 ns outside", HALF_SECOND + 1, true),
+            ("much later", u64::MAX - START, true),
+        ] {
+            let mut duplicates = Duplicates::new();
+            assert_eq!(duplicates.note(&CONTENT, key(1, 0, 0), START, &limits), Ok(()));
+            let duplicates = restored(&duplicates);
+            let expected = if passes { Ok(()) } else { Err(Duplicate::Content { age_ns }) };
+            let outcome = duplicates.check(&CONTENT, key(2, 0, 0), START + age_ns, &limits);
+            assert_eq!(outcome, expected, "{shows}");
+        }
+    }
+
+    #[test]
+    fn an_order_that_differs_in_anything_passes() {
+        let limits = Limits::default();
+        let mut duplicates = Duplicates::new();
+        assert_eq!(duplicates.note(&CONTENT, key(1, 0, 0), START, &limits), Ok(()));
+        for content in [
+            OrderContent { market: MarketId(2), ..CONTENT },
+            OrderContent { side: Side::Ask, ..CONTENT },
+            OrderContent { price: 101, ..CONTENT },
+            OrderContent { price: u128::MAX, ..CONTENT },
+            OrderContent { size: 0, ..CONTENT },
+        ] {
+            let outcome = duplicates.check(&content, key(2, 0, 0), START, &limits);
+            assert_eq!(outcome, Ok(()), "{content:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_id_is_used_once() {
+        let limits = Limits::default();
+        let mut duplicates = Duplicates::new();
+        let mut now_ns = START;
+        for (shows, id, passes) in [
+            ("no trade", key(0, 0, 0), false),
+            ("first", key(5, 0, 0), true),
+            ("again", key(5, 0, 0), false),
+            ("other leg", key(5, 1, 0), true),
+            ("no such leg", key(5, 2, 0), false),
+            ("no such leg", key(6, u8::MAX, 0), false),
+            ("next attempt", key(5, 0, 1), true),
+            ("the one before", key(5, 0, 0), false),
+            ("skips", key(5, 0, u8::MAX), true),
+            ("the last, again", key(5, 0, u8::MAX), false),
+            ("an earlier trade that is known of", key(4, 0, 0), true),
+            ("highest", key(u64::MAX, 0, 0), true),
+        ] {
+            now_ns += HALF_SECOND;
+            duplicates = restored(&duplicates);
+            let expected = if passes { Ok(()) } else { Err(Duplicate::ClientId) };
+            assert_eq!(duplicates.note(&CONTENT, id, now_ns, &limits), expected, "{shows}");
+        }
+    }
+
+    #[test]
+    fn more_orders_than_are_remembered_are_refused() {
+        let limits = Limits::default();
+        let mut duplicates = Duplicates::new();
+        for n in 0..ORDERS_MAX as u64 {
+            let content = OrderContent { price: n.into(), ..CONTENT };
+            assert_eq!(duplicates.note(&content, key(n + 1, 0, 0), START, &limits), Ok(()));
+        }
+        let other = OrderContent { price: 1_000, ..CONTENT };
+        for (age_ns, expected) in
+            [(HALF_SECOND - 1, Err(Duplicate::TooMany)), (HALF_SECOND, Ok(()))]
+        {
+            let outcome = duplicates.check(&other, key(999, 0, 0), START + age_ns, &limits);
+            assert_eq!(outcome, expected, "{age_ns}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8))]
+
+        /// 10,000 orders: no id passes twice, no content twice inside the window, and trades far
+        /// in the past stay used although they are not remembered one by one.
+        #[test]
+        fn nothing_passes_twice(seed: u64) {
+            let (mut random, limits) = (Random(seed), Limits::default());
+            let mut duplicates = Duplicates::new();
+            let mut ids = alloc::collections::BTreeSet::new();
+            let mut contents = alloc::vec![None; 8];
+            let (mut now_ns, mut passed_count) = (START, 0);
+            for n in 0..10_000_u64 {
+                now_ns += random.below(HALF_SECOND / 4);
+                let reach = if random.below(20) == 0 { 200 } else { 4 };
+                let back = random.below(reach);
+                let trade = (1 + n / 4).saturating_sub(back);
+                let small = |value: u64| u8::try_from(value).expect("is small");
+                let id = key(trade, small(random.below(3)), small(random.below(4)));
+                let price = random.below(8);
+                let content = OrderContent { price: price.into(), ..CONTENT };
+                let passes = duplicates.note(&content, id, now_ns, &limits).is_ok();
+                let last = &mut contents[usize::try_from(price).expect("is small")];
+                if passes {
+                    prop_assert!(ids.insert(id), "{:?} passed twice", id);
+                    let apart = last.is_none_or(|at_ns| now_ns - at_ns >= HALF_SECOND);
+                    prop_assert!(apart, "content passed twice");
+                    *last = Some(now_ns);
+                    passed_count += 1;
+                }
+                if n % 1_000 == 0 {
+                    duplicates = restored(&duplicates);
+                }
+            }
+            prop_assert!(passed_count > 1_000, "the test must let orders pass");
+        }
+    }
+}

@@ -243,3 +243,6 @@ impl Unhedged {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,3 +108,123 @@ impl Failures {
         self.failed_count -= u32::from(has_failed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::super::ring::testing::{Random, restored};
+    use super::*;
+
+    const MINUTE: u64 = 60_000_000_000;
+    const START: u64 = 1_700_000_000_000_000_000;
+
+    /// The level after so many trades at one moment, the failed ones last.
+    fn after(failed: u32, done: u32) -> (Failures, FailureLevel) {
+        let (mut failures, limits) = (Failures::new(), Limits::default());
+        let mut level = FailureLevel::Fine;
+        for n in 0..failed + done {
+            let outcome = if n < done { Outcome::Done } else { Outcome::Failed };
+            level = failures.note(outcome, START, &limits);
+        }
+        (failures, level)
+    }
+
+    fn name(level: FailureLevel) -> &'static str {
+        match level {
+            FailureLevel::Fine => "fine",
+            FailureLevel::Warn(_) => "warn",
+            FailureLevel::Halt(_) => "halt",
+        }
+    }
+
+    #[test]
+    fn the_failure_rate_warns_above_a_tenth_and_halts_at_three() {
+        for (failed, done, expected) in [
+            (0, 0, "fine"),
+            (9, 0, "fine"),
+            (10, 0, "halt"),
+            (3, 6, "fine"),
+            (3, 7, "halt"),
+            (2, 8, "warn"),
+            (29, 71, "fine"), // it has warned on the way
+            (30, 70, "halt"),
+            (1, 9, "fine"),
+            (10, 90, "fine"),
+            (11, 90, "warn"),
+        ] {
+            let (_, level) = after(failed, done);
+            assert_eq!(name(level), expected, "{failed} of {}", failed + done);
+        }
+        let breach = Breach { observed: 300_000, limit: 300_000 };
+        assert_eq!(after(3, 7).1, FailureLevel::Halt(breach));
+    }
+
+    #[test]
+    fn outcomes_leave_the_window_after_fifteen_minutes() {
+        let limits = Limits::default();
+        for (age_ns, expected) in
+            [(15 * MINUTE - 1, "halt"), (15 * MINUTE, "fine"), (15 * MINUTE + 1, "fine")]
+        {
+            let mut failures = restored(&after(5, 5).0);
+            assert_eq!(name(failures.level(START + age_ns, &limits)), expected, "{age_ns}");
+        }
+    }
+
+    #[test]
+    fn the_warning_is_given_once_until_the_rate_is_back() {
+        let limits = Limits::default();
+        let mut failures = after(1, 9).0;
+        assert_eq!(name(failures.note(Outcome::Failed, START, &limits)), "warn");
+        assert_eq!(name(failures.note(Outcome::Done, START, &limits)), "fine");
+        for _ in 0..10 {
+            failures.note(Outcome::Done, START, &limits); // 2 of 22
+        }
+        assert_eq!(name(failures.note(Outcome::Failed, START, &limits)), "warn");
+    }
+
+    #[test]
+    fn the_newest_outcomes_count_when_there_are_too_many() {
+        let limits = Limits::default();
+        let mut failures = Failures::new();
+        for _ in 0..OUTCOMES_MAX {
+            failures.note(Outcome::Failed, START, &limits);
+        }
+        for n in 1..=OUTCOMES_MAX {
+            failures.note(Outcome::Done, START, &limits);
+            let failed = u32::try_from(OUTCOMES_MAX - n).expect("is small");
+            assert_eq!(failures.counts(), (512, failed));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8))]
+
+        #[test]
+        fn the_level_is_that_of_the_window(seed: u64) {
+            let (mut random, limits) = (Random(seed), Limits::default());
+            let (mut failures, mut now_ns) = (Failures::new(), START);
+            let mut model: VecDeque<(u64, bool)> = VecDeque::new();
+            for n in 0..10_000 {
+                now_ns += random.below(MINUTE);
+                let has_failed = random.below(4) == 0;
+                let outcome = if has_failed { Outcome::Failed } else { Outcome::Done };
+                let level = failures.note(outcome, now_ns, &limits);
+                model.push_back((now_ns, has_failed));
+                while model.front().is_some_and(|(at_ns, _)| now_ns - at_ns >= 15 * MINUTE) {
+                    model.pop_front();
+                }
+                let failed = model.iter().filter(|(_, has_failed)| *has_failed).count();
+                let halts = model.len() >= 10 && failed * 10 >= model.len() * 3;
+                prop_assert_eq!(name(level) == "halt", halts);
+                let is_high = model.len() >= 10 && failed * 10 > model.len();
+                prop_assert!(is_high || name(level) == "fine");
+                if n % 1_000 == 0 {
+                    failures = restored(&failures);
+                }
+            }
+        }
+    }
+}

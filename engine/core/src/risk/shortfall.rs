@@ -82,3 +82,96 @@ impl Shortfall {
 fn capacity(limits: &Limits) -> usize {
     usize::try_from(limits.shortfall_trades).unwrap_or(usize::MAX).max(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::super::ring::testing::{Random, restored};
+    use super::*;
+
+    /// What the last of these trades states.
+    fn last(trades: &[(i128, i128)]) -> Option<Breach> {
+        let limits = Limits::default();
+        let mut shortfall = Shortfall::new(&limits);
+        let notes = trades.iter().map(|(predicted, realised)| {
+            shortfall = restored(&shortfall);
+            shortfall.note(*predicted, *realised, &limits)
+        });
+        notes.last().flatten()
+    }
+
+    #[test]
+    fn a_mean_shortfall_above_half_over_twenty_trades_halts() {
+        let nineteen = |realised| [(100, realised); 19].to_vec();
+        for (shows, trades, halts) in [
+            ("nineteen state nothing", nineteen(-100), false),
+            ("1 micro less", [nineteen(50), [(100, 51)].to_vec()].concat(), false),
+            ("at the limit", [nineteen(50), [(100, 50)].to_vec()].concat(), false),
+            ("1 micro more", [nineteen(50), [(100, 49)].to_vec()].concat(), true),
+            ("all lost", [nineteen(-100), [(100, -100)].to_vec()].concat(), true),
+            ("better than predicted", [nineteen(900), [(100, 0)].to_vec()].concat(), false),
+            ("a large one weighs more", [nineteen(100), [(10_000, 0)].to_vec()].concat(), true),
+            (
+                "the oldest leaves",
+                [[(100, -9_999)].to_vec(), [(100, 50); 20].to_vec()].concat(),
+                false,
+            ),
+            ("nothing predicted or earned", [(0, 0); 20].to_vec(), false),
+            ("nothing predicted, lost", [(0, -1); 20].to_vec(), true),
+            ("a loss predicted and made", [(-10, -12); 20].to_vec(), true),
+            ("overflow", [(i128::MAX, 0); 20].to_vec(), true),
+            ("overflow", [(i128::MIN, i128::MAX); 20].to_vec(), true),
+        ] {
+            assert_eq!(last(&trades).is_some(), halts, "{shows}");
+        }
+        let half_and_more = [nineteen(50), [(100, 30)].to_vec()].concat();
+        assert_eq!(last(&half_and_more), Some(Breach { observed: 510_000, limit: 500_000 }));
+    }
+
+    #[test]
+    fn a_reset_begins_anew_and_a_resize_keeps_the_newest() {
+        let limits = Limits::default();
+        let mut shortfall = Shortfall::new(&limits);
+        for _ in 0..20 {
+            shortfall.note(100, 0, &limits);
+        }
+        let fewer = Limits { shortfall_trades: 2, ..limits };
+        let mut resized = shortfall.clone();
+        resized.resize(&fewer);
+        assert_eq!(resized.note(100, 100, &fewer), None);
+        assert!(resized.note(100, -1, &fewer).is_some());
+        shortfall.reset();
+        for _ in 0..19 {
+            assert_eq!(shortfall.note(100, 0, &limits), None);
+        }
+        assert!(shortfall.note(100, 0, &limits).is_some());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8))]
+
+        #[test]
+        fn the_statement_is_that_of_the_last_twenty(seed: u64) {
+            let (mut random, limits) = (Random(seed), Limits::default());
+            let mut shortfall = Shortfall::new(&limits);
+            let mut trades: Vec<(i128, i128)> = Vec::new();
+            for n in 0..10_000 {
+                let predicted = i128::from(random.below(1_000_000));
+                let trade = (predicted, predicted / 2 + random.signed(200_000));
+                trades.push(trade);
+                let stated = shortfall.note(trade.0, trade.1, &limits).is_some();
+                let newest = &trades[trades.len().saturating_sub(20)..];
+                let predicted: i128 = newest.iter().map(|trade| trade.0).sum();
+                let realised: i128 = newest.iter().map(|trade| trade.1).sum();
+                let expected = newest.len() == 20 && 2 * (predicted - realised) > predicted;
+                prop_assert_eq!(stated, expected);
+                if n % 1_000 == 0 {
+                    shortfall = restored(&shortfall);
+                }
+            }
+        }
+    }
+}

@@ -239,3 +239,6 @@ impl Staleness {
         recovery
     }
 }
+
+#[cfg(test)]
+mod tests;

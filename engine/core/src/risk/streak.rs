@@ -43,3 +43,53 @@ impl Streak {
         self.loss_count = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::ring::testing::{Random, restored};
+    use super::*;
+
+    #[test]
+    fn the_sixth_loss_in_a_row_halts() {
+        let limits = Limits::default();
+        for (shows, nets, halts) in [
+            ("fifth", &[-1, -1, -1, -1, -1][..], false),
+            ("sixth", &[-1, -1, -1, -1, -1, -1], true),
+            ("seventh", &[-1, -1, -1, -1, -1, -1, -1], true),
+            ("zero leaves the streak", &[-1, -1, -1, 0, 0, -1, -1, -1], true),
+            ("a zero is no loss", &[-1, -1, -1, -1, -1, 0], false),
+            ("a gain clears", &[-1, -1, -1, -1, -1, 1, -1], false),
+            ("extremes", &[i128::MIN, i128::MIN, i128::MAX, i128::MIN], false),
+        ] {
+            let mut streak = Streak::new();
+            let last = nets.iter().map(|net| streak.note(*net, &limits)).last().flatten();
+            assert_eq!(last.is_some(), halts, "{shows}");
+        }
+        let mut streak = Streak { loss_count: u32::MAX };
+        assert!(streak.note(-1, &limits).is_some(), "the counter stays at its end");
+        streak.reset();
+        assert_eq!(streak.note(-1, &limits), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8))]
+
+        #[test]
+        fn the_streak_is_the_losses_since_the_last_gain(seed: u64) {
+            let (mut random, limits) = (Random(seed), Limits::default());
+            let (mut streak, mut since_gain) = (Streak::new(), 0_u32);
+            for n in 0..10_000 {
+                let net = random.signed(2);
+                since_gain = match net { ..0 => since_gain + 1, 0 => since_gain, _ => 0 };
+                let expected = Breach { observed: i128::from(since_gain), limit: 5 };
+                let breach = (since_gain > 5).then_some(expected);
+                prop_assert_eq!(streak.note(net, &limits), breach);
+                if n % 1_000 == 0 {
+                    streak = restored(&streak);
+                }
+            }
+        }
+    }
+}

@@ -248,3 +248,6 @@ fn count_in(ring: &Ring<u64>, window_ns: u64, now_ns: u64) -> u32 {
     let count = ring.iter().filter(|at_ns| is_inside(window_ns, *at_ns, now_ns)).count();
     u32::try_from(count).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;
