@@ -163,6 +163,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
     const START: u64 = 1_700_000_000 * SECOND;
 
+    #[expect(clippy::unnecessary_wraps, reason = "rows without a price stand beside these")]
     const fn price(num: u128, den: u128) -> Option<Ratio> {
         Some(Ratio { num, den })
     }
