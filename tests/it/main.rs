@@ -8,5 +8,6 @@ mod books;
 mod bundle;
 mod decoders;
 mod poolmath;
+mod risk_matrix;
 mod support;
 mod tidy;

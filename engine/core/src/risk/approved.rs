@@ -174,5 +174,4 @@ fn decide<T>(plan: T, mode: Mode, verdict: Verdict) -> Result<Approved<T>, Refus
 }
 
 #[cfg(test)]
-#[path = "approved_tests.rs"]
 mod tests;

@@ -506,5 +506,4 @@ fn venue_status(leg: &LegFacts, _: &Limits) -> Outcome {
 }
 
 #[cfg(test)]
-#[path = "checks_tests.rs"]
 pub(in crate::risk) mod tests;
