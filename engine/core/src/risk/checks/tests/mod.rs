@@ -3,6 +3,7 @@
 mod exposure;
 mod order;
 mod prices;
+mod properties;
 mod reducing;
 
 use alloc::format;
