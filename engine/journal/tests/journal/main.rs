@@ -1,0 +1,8 @@
+//! The journal as a whole: what comes back, after what was done to its files.
+
+mod crash;
+mod damage;
+mod golden;
+mod recovery;
+mod retention;
+mod support;
