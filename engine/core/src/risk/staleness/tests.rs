@@ -185,6 +185,7 @@ proptest! {
             while let Some(deadline_ns) = timer_ns.filter(|deadline_ns| *deadline_ns <= now_ns) {
                 swept(&mut staleness, deadline_ns, &limits);
                 timer_ns = staleness.next_deadline_ns(&limits);
+                prop_assert!(timer_ns.is_none_or(|next_ns| next_ns > deadline_ns));
             }
             for (market, proof_ns) in (0_u16..).zip(proofs) {
                 let expected = now_ns - proof_ns > 10 * SECOND;
