@@ -1,7 +1,8 @@
 //! The pure state machine: events go in one at a time, what follows from them comes out.
 //!
-//! Order of the modules: [`num`], [`tables`], [`market`] (books, pools, rates), [`signal`],
-//! [`risk`], [`outbox`], [`step`]. A module uses those to its left only. Deliberately absent: I/O,
+//! Order of the modules: [`num`], [`timers`], [`tables`], [`market`] (books, pools, rates),
+//! [`signal`], [`risk`], [`execution`], [`outbox`], [`desk`], [`step`]. A module uses those to its
+//! left only. Deliberately absent: I/O,
 //! clocks, threads, floats, hash maps and randomness; time is the receive time of the event. The
 //! crate is `no_std`, and so is everything it depends on, which is why it cannot reach the outside.
 //! Start reading at [`step::Core::step`].
@@ -9,6 +10,8 @@
 
 extern crate alloc;
 
+pub mod desk;
+pub mod execution;
 pub mod market;
 pub mod num;
 pub mod outbox;
@@ -17,8 +20,10 @@ pub mod risk;
 pub mod signal;
 pub mod step;
 pub mod tables;
+pub mod timers;
 
-pub use outbox::{Outbox, Output};
+pub use desk::Settings;
+pub use outbox::{Decided, Decision, Fate, Outbox, Output};
 pub use probe::{NoProbe, Probe, Stage};
-pub use step::Core;
+pub use step::{Core, Taken};
 pub use tables::Tables;

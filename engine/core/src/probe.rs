@@ -9,6 +9,8 @@ pub enum Stage {
     Quote,
     /// Evaluating the pairs that changed.
     Signal,
+    /// Taking what the signal let pass through risk into trades.
+    Risk,
 }
 
 /// Told by the core when a stage begins and ends. Implementations may read a clock; the core sees

@@ -18,11 +18,26 @@ pub enum Stage {
     Quote = 3,
     /// All pairs of one batch evaluated.
     Signal = 4,
+    /// What the signal let pass taken through risk and into trades, of one batch.
+    Risk = 5,
+    /// From the core's commit of a record to the writer's take.
+    Record = 6,
+    /// One commit of the journal: written, chained and, where asked for, synced.
+    Journal = 7,
 }
 
 impl Stage {
     /// Every stage, in the order of the way.
-    pub const ALL: [Self; 5] = [Self::Decode, Self::Ring, Self::Book, Self::Quote, Self::Signal];
+    pub const ALL: [Self; 8] = [
+        Self::Decode,
+        Self::Ring,
+        Self::Book,
+        Self::Quote,
+        Self::Signal,
+        Self::Risk,
+        Self::Record,
+        Self::Journal,
+    ];
 
     /// The name used in reports.
     #[must_use]
@@ -33,6 +48,9 @@ impl Stage {
             Self::Book => "book",
             Self::Quote => "quote",
             Self::Signal => "signal",
+            Self::Risk => "risk",
+            Self::Record => "record",
+            Self::Journal => "journal",
         }
     }
 }
@@ -43,7 +61,7 @@ const LONGEST_NS: u64 = 60_000_000_000;
 /// One histogram per stage, 1 ns to one minute with two significant digits.
 #[derive(Clone, Debug)]
 pub struct StageHistograms {
-    stages: [Histogram<u64>; 5],
+    stages: [Histogram<u64>; Stage::ALL.len()],
 }
 
 /// What is reported of one stage. Unit: nanoseconds.

@@ -1,5 +1,6 @@
 //! What the engine knows of the markets.
 
+pub mod balances;
 pub mod book;
 pub mod pool;
 pub mod rates;

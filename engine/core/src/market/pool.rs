@@ -3,8 +3,9 @@
 use engine_model::event::{halves, joined};
 use engine_model::{Body, DoubtReason, Event};
 use engine_poolmath::whirlpool::{
-    AdaptiveConstants, AdaptiveVariables, Direction, Existence, MAX_SQRT_PRICE, MAX_TICK,
-    MIN_SQRT_PRICE, MIN_TICK, Oracle, Path, Pool, TickArraySet,
+    AdaptiveConstants, AdaptiveVariables, Amount, Direction, Existence, MAX_SQRT_PRICE, MAX_TICK,
+    MIN_SQRT_PRICE, MIN_TICK, Oracle, Path, Pool, SwapError, SwapRequest, SwapResult, TickArraySet,
+    swap,
 };
 
 use super::take::Take;
@@ -38,6 +39,8 @@ pub struct MarketPool {
     state: PoolState,
     pool: Option<Pool>,
     oracle: Option<Oracle>,
+    /// What the chain last said of the oracle, while our own simulated swap is carried.
+    chain_oracle: Option<Oracle>,
     pending_constants: Option<(u64, AdaptiveConstants)>,
     pending_price: Option<(u128, u128)>,
     arrays: TickArraySet,
@@ -61,6 +64,7 @@ impl MarketPool {
             state: PoolState::Empty,
             pool: None,
             oracle: None,
+            chain_oracle: None,
             pending_constants: None,
             pending_price: None,
             arrays: TickArraySet::with_capacity(tick_arrays_max, 1),
@@ -111,6 +115,8 @@ impl MarketPool {
             | Body::Status { .. }
             | Body::Slot { .. }
             | Body::Param { .. }
+            | Body::Clock { .. }
+            | Body::Command(_)
             | Body::Timer => (),
         }
     }
@@ -138,6 +144,10 @@ impl MarketPool {
         }
         if self.arrays.tick_spacing() != tick_spacing {
             self.arrays.reset(tick_spacing);
+        }
+        // A newer slot replaces what our own swap had made of the pool.
+        if let Some(oracle) = self.chain_oracle.take() {
+            self.oracle = Some(oracle);
         }
         self.pool = Some(Pool {
             tick_spacing,
@@ -205,6 +215,43 @@ impl MarketPool {
             volatility_accumulator,
         };
         self.oracle = Some(Oracle { trade_enable_timestamp, constants, variables });
+        self.chain_oracle = None;
+        self.changed = true;
+    }
+
+    /// What a swap of this much base would do to the pool as it is, at a wall time in seconds.
+    ///
+    /// # Errors
+    ///
+    /// The program's own, and [`SwapError::InvalidState`] for a pool that is not live.
+    pub fn try_swap(
+        &self,
+        take: Take,
+        base_units: u64,
+        now_s: u64,
+        inner_steps_max: u32,
+    ) -> Result<SwapResult, SwapError> {
+        let (Some(pool), PoolState::Live) = (&self.pool, self.state) else {
+            return Err(SwapError::InvalidState);
+        };
+        let (direction, amount) = match (self.base, take) {
+            (BaseToken::A, Take::Sell) => (Direction::AToB, Amount::ExactIn(base_units)),
+            (BaseToken::B, Take::Sell) => (Direction::BToA, Amount::ExactIn(base_units)),
+            (BaseToken::A, Take::Buy) => (Direction::BToA, Amount::ExactOut(base_units)),
+            (BaseToken::B, Take::Buy) => (Direction::AToB, Amount::ExactOut(base_units)),
+        };
+        let request =
+            SwapRequest { amount, direction, sqrt_price_limit: 0, now_s, inner_steps_max };
+        swap(pool, self.oracle.as_ref(), &self.arrays, &request)
+    }
+
+    /// Carries our own simulated swap until the chain states the pool anew.
+    pub fn carry(&mut self, swapped: &SwapResult) {
+        let Some(pool) = &mut self.pool else { return };
+        if self.chain_oracle.is_none() {
+            self.chain_oracle = self.oracle;
+        }
+        swapped.apply(pool, self.oracle.as_mut());
         self.changed = true;
     }
 
@@ -212,6 +259,7 @@ impl MarketPool {
         self.state = PoolState::Empty;
         self.pool = None;
         self.oracle = None;
+        self.chain_oracle = None;
         self.pending_constants = None;
         self.pending_price = None;
         self.arrays.reset(self.arrays.tick_spacing());

@@ -1,7 +1,9 @@
 //! Which way a leg trades.
 
+use serde::{Deserialize, Serialize};
+
 /// Whether a leg buys or sells the base.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Take {
     /// Buys base: from asks, or exact-out from a pool.
     Buy,

@@ -1,11 +1,12 @@
 //! Exact rationals and 256-bit products for money.
 
 use ruint::aliases::U256;
+use serde::{Deserialize, Serialize};
 
 use super::approx::Approx;
 
 /// A positive rational `num / den`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ratio {
     /// Numerator.
     pub num: u128,

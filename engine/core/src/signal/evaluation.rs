@@ -1,11 +1,12 @@
 //! The record of one look at one pair: a size with every part of its profit, or why there is none.
 
 use engine_model::PairId;
+use serde::{Deserialize, Serialize};
 
 use super::waterfall::Waterfall;
 
 /// Why an evaluation ended as it did. A candidate (gross above zero) has exactly one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Code {
     /// Every check of the signal passed; risk and execution decide next.
@@ -105,7 +106,7 @@ impl Code {
 }
 
 /// One look at one pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// Which pair.
     pub pair: PairId,

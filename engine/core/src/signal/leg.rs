@@ -8,6 +8,7 @@
 use engine_model::Side;
 use engine_model::units::PPM_ONE;
 use engine_poolmath::whirlpool::{Amount, Path, Segment, SwapError};
+use serde::{Deserialize, Serialize};
 
 use crate::market::book::{Book, Level};
 use crate::market::rates::Conversion;
@@ -61,7 +62,7 @@ pub struct Leg<'a> {
 }
 
 /// Exact figures of one leg at one size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegQuote {
     /// Quote moved with the fees added back. Unit: quote units.
     pub gross: u128,
@@ -228,7 +229,7 @@ impl BookLeg<'_> {
     }
 
     /// Notional in quote units: paid rounds up, received rounds down; the fee rounds up.
-    fn figures(
+    pub(crate) fn figures(
         &self,
         take: Take,
         tick_lots: u128,

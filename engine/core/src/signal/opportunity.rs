@@ -1,11 +1,12 @@
 //! The life of an opportunity: opened, peak, closed. Not one row per tick.
 
 use engine_model::PairId;
+use serde::{Deserialize, Serialize};
 
 use super::evaluation::Evaluation;
 
 /// A stretch of time in which a pair's best net profit was positive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opportunity {
     /// Number in order of opening, from 1.
     pub id: u64,
@@ -44,17 +45,18 @@ pub enum Change {
 }
 
 /// Opportunities of all pairs.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Tracker {
     open: alloc::vec::Vec<Option<Opportunity>>,
     opened: u64,
+    open_count: u32,
 }
 
 impl Tracker {
     /// For this many pairs.
     #[must_use]
     pub fn new(pairs: usize) -> Self {
-        Self { open: alloc::vec![None; pairs], opened: 0 }
+        Self { open: alloc::vec![None; pairs], opened: 0, open_count: 0 }
     }
 
     /// Takes one evaluation into account.
@@ -64,6 +66,7 @@ impl Tracker {
         match slot {
             None if alive => {
                 self.opened += 1;
+                self.open_count += 1;
                 *slot = Some(Opportunity {
                     id: self.opened,
                     pair: evaluation.pair,
@@ -87,6 +90,7 @@ impl Tracker {
                 } else {
                     let ended = *opportunity;
                     *slot = None;
+                    self.open_count -= 1;
                     Change::Closed(ended)
                 }
             }
@@ -97,6 +101,18 @@ impl Tracker {
     #[must_use]
     pub fn is_open(&self, pair: PairId) -> bool {
         self.open[pair.index()].is_some()
+    }
+
+    /// Whether any pair has one open.
+    #[must_use]
+    pub const fn any_open(&self) -> bool {
+        self.open_count > 0
+    }
+
+    /// The number of a pair's open one.
+    #[must_use]
+    pub fn open_id(&self, pair: PairId) -> Option<u64> {
+        self.open[pair.index()].as_ref().map(|opportunity| opportunity.id)
     }
 
     /// Those still open, in pair order.

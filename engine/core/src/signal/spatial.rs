@@ -4,7 +4,7 @@ use engine_model::units::PPM_ONE;
 use engine_model::{AssetId, InstrumentId};
 
 use super::evaluation::{Code, Evaluation};
-use super::leg::{BookLeg, Leg, PoolLeg, Source};
+use super::leg::{BookLeg, Leg, LegQuote, PoolLeg, Source};
 use super::pair::{Caps, PairQuote, Terms};
 use super::sizing::{Sized, TouchEdge, best_size, first_cell, has_room, touch_edges};
 use super::waterfall::{Priced, PricingError, price};
@@ -115,7 +115,7 @@ impl World {
     }
 
     /// Whether an instrument's market may be used at all.
-    fn check_usable(&self, instrument: InstrumentId, now_ns: u64) -> Result<(), Code> {
+    pub(crate) fn check_usable(&self, instrument: InstrumentId, now_ns: u64) -> Result<(), Code> {
         let id = self.tables.instruments[instrument.index()].market;
         let spec = &self.tables.markets[id.index()];
         if !self.tradable[id.index()] {
@@ -201,7 +201,7 @@ impl World {
     }
 
     /// Conversion of a settlement currency into pair money, and whether its rate is too old.
-    fn convert(
+    pub(crate) fn convert(
         &self,
         from: AssetId,
         money: AssetId,
@@ -221,7 +221,7 @@ impl World {
     }
 
     /// Best prices of a book that may be used, and when it was last heard of.
-    fn touch(&self, market: engine_model::MarketId) -> Option<(Touch, u64)> {
+    pub(crate) fn touch(&self, market: engine_model::MarketId) -> Option<(Touch, u64)> {
         match self.markets.get(market.index())? {
             Market::Book(book) if book.usable() => {
                 Some((Touch::of(book.book())?, book.last_event_recv_ns()))
@@ -232,7 +232,7 @@ impl World {
 
     /// Pair money for one lamport at the side where we would buy it, and whether the price or its
     /// rate is older than allowed; none when there is none.
-    fn lamport_value(&self, money: AssetId, now_ns: u64) -> Option<(Ratio, bool)> {
+    pub(crate) fn lamport_value(&self, money: AssetId, now_ns: u64) -> Option<(Ratio, bool)> {
         let (market, max_age_ns) = self.tables.costs.coin_price?;
         let (touch, at_ns) = self.touch(market)?;
         let spec = &self.tables.markets[market.index()];
@@ -288,6 +288,36 @@ impl World {
         Some(Leg { source, conversion, equivalence_ppm })
     }
 
+    /// Exact figures of one leg of a pair at a size.
+    pub(crate) fn leg_quote(
+        &self,
+        pair: &PairSpec,
+        take: Take,
+        atoms: u128,
+        at: At,
+    ) -> Option<LegQuote> {
+        let (instrument, atoms_per_step) = match take {
+            Take::Buy => (pair.buy, pair.buy_atoms_per_step),
+            Take::Sell => (pair.sell, pair.sell_atoms_per_step),
+        };
+        let leg = self.leg(instrument, take, atoms_per_step, Conversion::NONE, at)?;
+        leg.quote(take, atoms).ok()
+    }
+
+    /// Figures of a book order that moved so many tick-lots. None for a pool, or out of range.
+    pub(crate) fn book_figures(
+        &self,
+        instrument: InstrumentId,
+        take: Take,
+        tick_lots: u128,
+        last_price_ticks: u64,
+    ) -> Option<LegQuote> {
+        match self.leg(instrument, take, 1, Conversion::NONE, At::Now)?.source {
+            Source::Book(book) => book.figures(take, tick_lots, last_price_ticks).ok(),
+            Source::Pool(_) => None,
+        }
+    }
+
     /// Everything that limits the size, in the units that the sizing works in.
     fn caps(&self, pair: &PairSpec) -> Result<Caps, Code> {
         let tables = &self.tables;
@@ -301,24 +331,33 @@ impl World {
                     base_atoms.min(size_e18 / 10_u128.pow(u32::from(18 - pair.atom_places)));
             }
         }
-        if let Some(balance) = sell.base_balance {
+        if let Some(balance) = self.balances.get(self.balances.base_of(pair.sell)).available() {
+            let balance = self.margins.of_balance(balance);
             let decimals = tables.assets[tables.market_of(pair.sell).base.index()].decimals;
             let power = |places: u8| 10_u128.pow(u32::from(places));
             let atoms = mul_div_floor(balance, power(pair.atom_places), power(decimals));
             base_atoms = base_atoms.min(atoms.unwrap_or(u128::MAX));
         }
+        let buy_total = self.balances.get(self.balances.quote_of(pair.buy)).available();
         Ok(Caps {
             base_atoms,
-            buy_total: buy.quote_balance.unwrap_or(u128::MAX),
-            buy_notional: self.order_limit_in(buy.settles_in)?,
-            sell_notional: self.order_limit_in(sell.settles_in)?,
+            buy_total: buy_total.map_or(u128::MAX, |total| self.margins.of_balance(total)),
+            buy_notional: self.order_limit_in(buy.settles_in, pair)?,
+            sell_notional: self.order_limit_in(sell.settles_in, pair)?,
         })
     }
 
     /// The notional limit of one order in units of a settlement currency, rounded down: at the
     /// middle of the currency's rate to the numeraire. Without a rate there is no trade.
-    fn order_limit_in(&self, asset: AssetId) -> Result<u128, Code> {
-        let Some(limit) = self.tables.caps.order_notional else { return Ok(u128::MAX) };
+    fn order_limit_in(&self, asset: AssetId, pair: &PairSpec) -> Result<u128, Code> {
+        let given = self.tables.caps.order_notional.unwrap_or(u128::MAX);
+        let limit = given.min(self.margins.order_notional_max);
+        if limit == u128::MAX {
+            return Ok(limit);
+        }
+        let at_limit = u128::from(PPM_ONE + u64::from(self.margins.notional_ppm));
+        let scale = u128::from(self.pair_scale_ppm[pair.id.index()]);
+        let limit = mul_div_floor(limit, scale, at_limit).unwrap_or(0);
         if asset == self.tables.numeraire {
             return Ok(limit);
         }

@@ -1,6 +1,7 @@
 //! What a trade of a given size makes, part by part, in whole units that sum exactly.
 
 use engine_model::units::PPM_ONE;
+use serde::{Deserialize, Serialize};
 
 use super::leg::{LegError, LegQuote};
 use super::pair::PairQuote;
@@ -8,7 +9,7 @@ use crate::market::take::Take;
 use crate::num::ratio::{Ratio, mul_div_ceil};
 
 /// Net profit in parts. Unit: pair money. `gross` minus every other part is the net, exactly.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Waterfall {
     /// Both curves walked with fees added back, at the middle rate.
     pub gross: i128,

@@ -8,11 +8,17 @@ use engine_core::market::pool::PoolState;
 use engine_core::market::world::Market;
 use engine_core::signal::evaluation::{Code, Evaluation};
 use engine_core::signal::opportunity::Opportunity;
+use engine_core::execution::Outcome;
+use engine_core::outbox::{Decided, Decision, Fate, TradeEnd, Warning};
+use engine_core::risk::halt::Change;
 use engine_core::{Core, Output};
 use engine_model::Side;
 
 /// Ended opportunities kept with their figures; beyond, they are only counted.
 const KEPT_MAX: usize = 100_000;
+
+/// No decision is larger in its recorded form: the largest holds two looks of some 400 bytes.
+pub const DECISION_BYTES_MAX: usize = 4_096;
 
 /// Figures of one ordered pair.
 #[derive(Clone, Debug, Default)]
@@ -101,7 +107,7 @@ pub struct Collector {
     /// By pair index.
     pub pairs: Vec<PairFigures>,
     /// In order of ending; those open at the end follow.
-    pub opportunities: Vec<Opportunity>,
+    pub opportunities: Vec<(Opportunity, Fate)>,
     /// Opportunities that did not end.
     pub open_at_end: usize,
     /// All opportunities.
@@ -110,6 +116,25 @@ pub struct Collector {
     pub durations_ns: Vec<u64>,
     /// Evaluations.
     pub evaluations: u64,
+    /// Decisions.
+    pub decisions: u64,
+    /// What became of the opportunities that ended, by name.
+    pub fates: BTreeMap<&'static str, u64>,
+    /// Refusals by reason; one opportunity may have several.
+    pub refusals: BTreeMap<String, u64>,
+    /// Trades that ended, in order.
+    pub trades: Vec<TradeEnd>,
+    /// All of them.
+    pub trades_count: u64,
+    /// By outcome.
+    pub outcomes: [u64; Outcome::ALL.len()],
+    /// Trades that did not end: left out of every result.
+    pub trades_open_at_end: usize,
+    /// Halts latched and cleared, with the core's time.
+    pub halts: Vec<(u64, Change)>,
+    /// Warnings, with the core's time.
+    pub warnings: Vec<(u64, Warning)>,
+    buffer: Box<[u8; DECISION_BYTES_MAX]>,
 }
 
 impl Collector {
@@ -124,6 +149,16 @@ impl Collector {
             opportunities_count: 0,
             durations_ns: Vec::new(),
             evaluations: 0,
+            decisions: 0,
+            fates: BTreeMap::new(),
+            refusals: BTreeMap::new(),
+            trades: Vec::new(),
+            trades_count: 0,
+            outcomes: [0; Outcome::ALL.len()],
+            trades_open_at_end: 0,
+            halts: Vec::new(),
+            warnings: Vec::new(),
+            buffer: Box::new([0; DECISION_BYTES_MAX]),
         }
     }
 
@@ -136,42 +171,72 @@ impl Collector {
                     hash_evaluation(&mut self.hasher, evaluation);
                     self.pairs[evaluation.pair.index()].add(evaluation);
                 }
-                Output::Opened(id) => {
-                    self.hasher.update(b"o").update(&id.to_le_bytes());
-                    self.opportunities_count += 1;
-                }
-                Output::Closed(opportunity) => self.ended(opportunity),
+                Output::Decided(decided) => self.decided(decided),
             }
         }
     }
 
-    fn ended(&mut self, opportunity: &Opportunity) {
-        self.hash_opportunity(b"c", opportunity);
-        self.pairs[opportunity.pair.index()].opportunities += 1;
-        if self.opportunities.len() < KEPT_MAX {
-            self.opportunities.push(*opportunity);
-            self.durations_ns.push(opportunity.duration_ns());
+    fn decided(&mut self, decided: &Decided) {
+        self.decisions += 1;
+        let bytes = postcard::to_slice(decided, &mut self.buffer[..]);
+        let bytes = bytes.expect("Invariant: no decision is larger than the buffer");
+        self.hasher.update(b"d").update(bytes);
+        match &decided.decision {
+            Decision::Opened { .. } => self.opportunities_count += 1,
+            Decision::Closed { opportunity, fate } => self.ended(opportunity, *fate),
+            Decision::Refused(refusal) => {
+                let reason = match refusal.halt {
+                    Some(halt) => format!("halted: {}", halt.name()),
+                    None => refusal.denial.check.name().to_owned(),
+                };
+                *self.refusals.entry(reason).or_default() += 1;
+            }
+            Decision::Ended(end) => {
+                self.trades_count += 1;
+                self.outcomes[end.outcome as usize] += 1;
+                if self.trades.len() < KEPT_MAX {
+                    self.trades.push(*end);
+                }
+            }
+            Decision::Halt(change) => self.halts.push((decided.at_ns, *change)),
+            Decision::Warned(warning) => self.warnings.push((decided.at_ns, *warning)),
+            Decision::Approved { .. }
+            | Decision::Sent(_)
+            | Decision::Answered { .. }
+            | Decision::HedgeRefused { .. }
+            | Decision::Suspect(_)
+            | Decision::CommandTaken(_)
+            | Decision::CommandRefused { .. }
+            | Decision::Contradiction(_) => (),
         }
     }
 
-    fn hash_opportunity(&mut self, mark: &[u8], opportunity: &Opportunity) {
-        self.hasher
-            .update(mark)
-            .update(&opportunity.id.to_le_bytes())
-            .update(&opportunity.opened_ns.to_le_bytes())
-            .update(&opportunity.closed_ns.to_le_bytes())
-            .update(&opportunity.evaluations.to_le_bytes());
-        hash_evaluation(&mut self.hasher, &opportunity.peak);
+    fn ended(&mut self, opportunity: &Opportunity, fate: Fate) {
+        self.pairs[opportunity.pair.index()].opportunities += 1;
+        *self.fates.entry(fate.name()).or_default() += 1;
+        if self.opportunities.len() < KEPT_MAX {
+            self.opportunities.push((*opportunity, fate));
+            self.durations_ns.push(opportunity.duration_ns());
+        }
     }
 
     /// Takes the final state. Returns the markets and the hash over everything.
     pub fn finish(&mut self, core: &Core) -> (Vec<MarketFigures>, [u8; 32]) {
         for opportunity in core.still_open() {
-            self.hash_opportunity(b"e", opportunity);
+            let bytes = postcard::to_slice(opportunity, &mut self.buffer[..]);
+            let bytes = bytes.expect("Invariant: no opportunity is larger than the buffer");
+            self.hasher.update(b"e").update(bytes);
             self.pairs[opportunity.pair.index()].opportunities += 1;
             self.open_at_end += 1;
-            self.opportunities.push(*opportunity);
+            self.opportunities.push((*opportunity, core.fate_of(opportunity)));
         }
+        for trade in core.desk().trades() {
+            let bytes = postcard::to_slice(trade, &mut self.buffer[..]);
+            let bytes = bytes.expect("Invariant: no trade is larger than the buffer");
+            self.hasher.update(b"t").update(bytes);
+            self.trades_open_at_end += 1;
+        }
+        self.hasher.update(&core.digest().to_le_bytes());
         let markets: Vec<MarketFigures> = core.markets().iter().map(figures).collect();
         for market in &markets {
             let text = format!("{market:?}");

@@ -55,9 +55,10 @@ fn part_object(part: &PartReport, kept: usize) -> Value {
         .map(|(pair, figures)| pair_object(part, pair, figures))
         .collect();
     let opportunities: Vec<Value> = best(part)
-        .map(|it| {
+        .map(|(it, fate)| {
             json!({
                 "id": it.id,
+                "fate": super::trades::fate(*fate),
                 "opened_ns": it.opened_ns,
                 "closed_ns": it.closed_ns,
                 "duration_ns": it.duration_ns(),
@@ -100,6 +101,7 @@ fn part_object(part: &PartReport, kept: usize) -> Value {
             "nearest": nearest(part, kept).into_iter()
                 .map(|it| evaluation_object(part, it)).collect::<Vec<_>>(),
         },
+        "trading": super::trades::object(part),
         "pairs": pairs,
         "hash": blake3::Hash::from_bytes(part.hash).to_hex().to_string(),
     })

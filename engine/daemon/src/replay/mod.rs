@@ -13,6 +13,7 @@ pub mod run;
 pub mod source;
 pub mod tables;
 pub mod text;
+pub mod trades;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;

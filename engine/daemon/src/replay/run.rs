@@ -13,7 +13,7 @@ use super::bundle::{MarketsFrom, Part, Plan};
 use super::collect::{Collector, MarketFigures};
 use super::merge::{Lane, Port, Pumped, lane, next_batch, pump_all};
 use super::source::{Source, configured_markets, stated_grids, take_stated};
-use super::tables::{Names, from_config, from_symbols};
+use super::tables::{Names, from_config, from_symbols, settings_from};
 use crate::cli_output::{Exit, Failure};
 
 /// What one part gave.
@@ -73,8 +73,8 @@ pub struct Report {
 /// Measures the stages inside the core. The core cannot read it.
 struct StageProbe {
     entered: Instant,
-    /// Of the current batch. Unit: nanoseconds; book, quote, signal.
-    spent_ns: [u64; 3],
+    /// Of the current batch. Unit: nanoseconds; book, quote, signal, risk.
+    spent_ns: [u64; 4],
     quoted: bool,
 }
 
@@ -92,6 +92,7 @@ impl Probe for StageProbe {
                 1
             }
             engine_core::Stage::Signal => 2,
+            engine_core::Stage::Risk => 3,
         };
         self.spent_ns[index] += ns;
     }
@@ -99,12 +100,13 @@ impl Probe for StageProbe {
 
 impl StageProbe {
     fn end_batch(&mut self, histograms: &mut StageHistograms) {
-        let [book, quote, signal] = core::mem::take(&mut self.spent_ns);
+        let [book, quote, signal, risk] = core::mem::take(&mut self.spent_ns);
         histograms.record(Stage::Book, book);
         if core::mem::take(&mut self.quoted) {
             histograms.record(Stage::Quote, quote);
         }
         histograms.record(Stage::Signal, signal);
+        histograms.record(Stage::Risk, risk);
     }
 }
 
@@ -194,7 +196,7 @@ fn run_part(
     bar: &ProgressBar,
 ) -> Result<PartReport, Failure> {
     let (sources, tables, names) = prepare(plan, part)?;
-    let core = Core::new(tables.clone()).map_err(|error| {
+    let core = Core::with_settings(tables.clone(), settings_from(&plan.config)).map_err(|error| {
         Failure::new(
             Exit::BadConfig,
             format!("part {}: the markets do not fit together: {error:?}", part.name),
@@ -249,7 +251,7 @@ struct Driver {
 impl Driver {
     fn new(core: Core, ports: Vec<Port>) -> Self {
         let pairs = core.pairs().len();
-        let probe = StageProbe { entered: Instant::now(), spent_ns: [0; 3], quoted: false };
+        let probe = StageProbe { entered: Instant::now(), spent_ns: [0; 4], quoted: false };
         Self {
             core,
             out: Outbox::for_pairs(pairs),

@@ -4,6 +4,11 @@ use config::{AssetKind, Config, MarketKind as ConfiguredKind};
 use connector_net::Markets;
 use connector_solana::decoder::{HOLD_MS_DEFAULT, PoolExpected, SolanaDecoder};
 use connector_solana::layout::MintPowers;
+use engine_core::desk::{OnLosses, Settings};
+use engine_core::execution::spec::{LegOrder, Retrade, Spec, Venues};
+use engine_core::risk::Limits;
+use engine_core::risk::staleness::FeedScope;
+use engine_core::risk::throttle::VenueRate;
 use engine_core::tables::{
     AssetSpec, BaseToken, CapSpec, CostSpec, InstrumentSpec, LevelSpec, MarketKind, MarketSpec,
     RateSpec, SameVenuePairs, SignalSpec, Tables,
@@ -20,6 +25,9 @@ const SWEEP_NS: u64 = 100 * NS_PER_MS;
 
 /// A pool's connection reports slots about every 0.4 s; silence for this long is staleness.
 const CHAIN_SILENCE_NS: u64 = 2_000 * NS_PER_MS;
+
+/// Length of a slot: what a time-out counted in slots is in time.
+const SLOT_NS: u64 = 400 * NS_PER_MS;
 
 /// Names of what the tables hold, by index: reports need them, the core does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +104,91 @@ pub fn from_config(config: &Config, grids: &[Option<Grid>]) -> (Tables, Names) {
         },
     };
     (tables, names)
+}
+
+/// What the core's desk is built with. Micros of USD are micros of the numeraire.
+#[must_use]
+pub fn settings_from(config: &Config) -> Settings {
+    let (risk, execution) = (&config.risk, &config.execution);
+    let ms = |ms: u64| ms.saturating_mul(NS_PER_MS);
+    let second = 1_000 * NS_PER_MS;
+    let limits = Limits {
+        feed_age_ns_max: ms(risk.stale_halt_ms),
+        book_age_ns_max: ms(risk.decision_age_ms_max),
+        pool_age_slots_max: risk.decision_age_slots_max,
+        daily_loss_usd_micros: risk.daily_loss_halt_usd_micros.into(),
+        daily_loss_warn_usd_micros: risk.daily_loss_warn_usd_micros.into(),
+        position_usd_micros_max: risk.position_usd_micros_max.into(),
+        consecutive_losses_max: risk.losses_in_a_row_max,
+        drawdown_usd_micros: risk.drawdown_usd_micros_max.into(),
+        order_notional_usd_micros_max: risk.order_notional_usd_micros_max.into(),
+        reference_collar_ppm: risk.collar_reference_ppm.into(),
+        last_trade_collar_ppm: risk.collar_last_trade_ppm.into(),
+        drift_collar_ppm: risk.collar_drift_ppm.into(),
+        unwind_collar_ppm: execution.unwind_ppm.into(),
+        unwind_hard_collar_ppm: execution.unwind_hard_ppm.into(),
+        message_share_ppm: risk.messages_share_ppm.into(),
+        pair_trades_max: risk.trades_per_pair_per_minute,
+        trades_max: risk.trades_per_hour,
+        duplicate_window_ns: ms(risk.duplicate_window_ms),
+        venue_open_orders_max: risk.open_orders_per_venue_max,
+        market_pairs_in_flight_max: risk.trades_per_market_max,
+        pairs_in_flight_max: risk.trades_in_flight_max,
+        metadata_age_ns_max: risk.metadata_age_s_max.saturating_mul(second),
+        balance_buffer_ppm: risk.balance_buffer_ppm.into(),
+        edge_ppm_min: risk.edge_ppm_min.into(),
+        edge_ppm_max: risk.edge_ppm_max.into(),
+        reference_disagreement_ppm_max: risk.reference_difference_ppm_max.into(),
+        quote_currency_ppm_min: risk.quote_rate_ppm_min.into(),
+        quote_currency_ppm_max: risk.quote_rate_ppm_max.into(),
+        unhedged_usd_micros_max: risk.unhedged_usd_micros_max.into(),
+        unhedged_age_ns_max: ms(risk.unhedged_age_ms_max),
+        unhedged_halt_age_ns: ms(risk.unhedged_flat_ms_max),
+        failure_warn_ppm: risk.failure_warn_ppm.into(),
+        failure_halt_ppm: risk.failure_halt_ppm.into(),
+        failure_trades_min: risk.failure_min_count,
+        failure_window_ns: risk.failure_window_s.saturating_mul(second),
+        shortfall_ppm_max: risk.shortfall_ppm_max.into(),
+        shortfall_trades: risk.shortfall_trades,
+        resume_size_ppm: risk.resume_size_ppm.into(),
+        ..Limits::default()
+    };
+    let leg_order = match execution.leg_order {
+        config::LegOrder::DexFirst => LegOrder::DexFirst,
+        config::LegOrder::CexFirst => LegOrder::CexFirst,
+        config::LegOrder::Simultaneous => LegOrder::Simultaneous,
+    };
+    let sizes = risk.order_size_max.iter();
+    Settings {
+        limits,
+        execution: Spec {
+            venues: Venues::Simulated,
+            leg_order,
+            retrade: if execution.retrade { Retrade::Again } else { Retrade::Once },
+            latency_ns: Venue::ALL.map(|it| ms(execution.latency_ms.get(it).into())),
+            landing_slots: execution.landing_slots.into(),
+            landing_timeout_ns: u64::from(execution.landing_timeout_slots)
+                .saturating_mul(SLOT_NS),
+            seed: execution.seed,
+            slippage_ppm: execution.slippage_ppm,
+            unwind_ppm: execution.unwind_ppm,
+            unwind_hard_ppm: execution.unwind_hard_ppm,
+            worst_case_loss_ppm: risk.worst_case_loss_ppm,
+            hedge_timeout_ns: ms(execution.hedge_timeout_ms),
+        },
+        stale_scope: match risk.stale_scope {
+            config::StaleScope::Global => FeedScope::Global,
+            config::StaleScope::Pair => FeedScope::Market,
+        },
+        losses: if risk.losses_halt { OnLosses::Halt } else { OnLosses::Warn },
+        rates: Venue::ALL.map(|venue| {
+            let messages = risk.messages_per_s.get(venue);
+            VenueRate { burst_messages: messages, messages, window_ns: second }
+        }),
+        size_max_e18: sizes
+            .filter_map(|(asset, size)| Some((config.canonical(*asset).0, e18(*size)?)))
+            .collect(),
+    }
 }
 
 /// Tables for the symbols that a recording holds. Each has assets of its own, so nothing pairs:

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
+use engine_core::Fate;
 use engine_core::signal::evaluation::{Code, Evaluation};
+use engine_core::signal::opportunity::Opportunity;
 use engine_core::tables::{MarketKind, PairSpec};
 
 use super::collect::{PairFigures, percentile};
@@ -164,7 +166,7 @@ fn write_opportunities(text: &mut String, part: &PartReport) -> std::fmt::Result
         duration(life(lives.len().saturating_sub(1))),
         collected.open_at_end,
     )?;
-    for opportunity in best(part) {
+    for (opportunity, fate) in best(part) {
         let pair = &part.pairs[opportunity.pair.index()];
         let (buy, sell) = route(part, pair);
         writeln!(
@@ -173,19 +175,17 @@ fn write_opportunities(text: &mut String, part: &PartReport) -> std::fmt::Result
             opportunity.id,
             duration(opportunity.duration_ns()),
             count(opportunity.evaluations),
-            opportunity.peak.code.name(),
+            super::trades::fate(*fate),
         )?;
         write_waterfall(text, part, pair, &opportunity.peak)?;
     }
-    Ok(())
+    super::trades::write(text, part)
 }
 
 /// The opportunities with the highest peak, best first, whole units of whatever money they are in.
-pub(super) fn best(
-    part: &PartReport,
-) -> impl Iterator<Item = &engine_core::signal::opportunity::Opportunity> {
+pub(super) fn best(part: &PartReport) -> impl Iterator<Item = &(Opportunity, Fate)> {
     let mut all: Vec<_> = part.collected.opportunities.iter().collect();
-    all.sort_by_key(|it| (core::cmp::Reverse(net_e18(part, &it.peak)), it.id));
+    all.sort_by_key(|(it, _)| (core::cmp::Reverse(net_e18(part, &it.peak)), it.id));
     all.into_iter().take(SHOWN)
 }
 

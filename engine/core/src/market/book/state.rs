@@ -94,6 +94,8 @@ impl MarketBook {
             | Body::OracleVariables { .. }
             | Body::Slot { .. }
             | Body::Param { .. }
+            | Body::Clock { .. }
+            | Body::Command(_)
             | Body::Timer => return self.end_batch_of(event),
         }
         self.note_alive(event.recv_ns);
@@ -108,6 +110,13 @@ impl MarketBook {
                 self.doubt(DoubtReason::Crossed);
             }
         }
+    }
+
+    /// Leaves this much at a price, as a simulated order that took the rest does: the level stays so
+    /// until the venue next states it.
+    pub fn consume(&mut self, side: Side, price_ticks: u64, left_lots: u64) {
+        let changed = self.book.set(side, price_ticks, left_lots);
+        assert!(changed.is_ok(), "Invariant: a level that was read can be reduced");
     }
 
     /// Notes that the market's connection was alive, for instance by a heartbeat without a market.
