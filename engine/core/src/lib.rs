@@ -1,7 +1,8 @@
 //! The pure state machine: events go in one at a time, what follows from them comes out.
 //!
 //! Order of the modules: [`num`], [`timers`], [`tables`], [`market`] (books, pools, rates),
-//! [`signal`], [`risk`], [`execution`], [`outbox`], [`desk`], [`step`]. A module uses those to its
+//! [`signal`], [`risk`], [`execution`], [`outbox`], [`desk`], [`step`],
+//! [`state`]. A module uses those to its
 //! left only. Deliberately absent: I/O,
 //! clocks, threads, floats, hash maps and randomness; time is the receive time of the event. The
 //! crate is `no_std`, and so is everything it depends on, which is why it cannot reach the outside.
@@ -18,6 +19,7 @@ pub mod outbox;
 pub mod probe;
 pub mod risk;
 pub mod signal;
+pub mod state;
 pub mod step;
 pub mod tables;
 pub mod timers;

@@ -51,6 +51,8 @@ pub struct Core {
     pub(crate) seq: u64,
     pub(crate) now_ns: u64,
     pub(crate) has_begun: bool,
+    /// Between the first event of a batch and its last.
+    is_in_batch: bool,
     /// Over every look so far.
     pub(crate) digest: u64,
 }
@@ -96,6 +98,7 @@ impl Core {
             seq: 0,
             now_ns: 0,
             has_begun: false,
+            is_in_batch: false,
             digest: 0,
             pairs,
             world,
@@ -128,7 +131,9 @@ impl Core {
             self.fire_due(at_ns, out, probe);
         }
         self.now_ns = at_ns;
-        self.seq += 1;
+        // One number for a batch: it is one record.
+        self.seq += u64::from(!self.is_in_batch);
+        self.is_in_batch = !(event.ends_batch() || is_tick);
         let late;
         let event = if event.recv_ns == at_ns {
             event
@@ -398,7 +403,13 @@ impl Core {
         self.world.evaluate(&self.pairs[pair.index()], self.seq, self.now_ns)
     }
 
-    /// Number of the newest event or decision.
+    /// Whether a batch has begun and not ended.
+    #[must_use]
+    pub const fn is_in_batch(&self) -> bool {
+        self.is_in_batch
+    }
+
+    /// Number of the newest batch or decision.
     #[must_use]
     pub const fn seq(&self) -> u64 {
         self.seq

@@ -9,6 +9,8 @@ use alloc::vec::Vec;
 use engine_model::units::LAMPORTS_PER_SOL;
 use engine_model::{AssetId, Grid, InstrumentId, MarketId, PairId, Venue};
 
+use serde::{Deserialize, Serialize};
+
 use crate::num::ratio::{Ratio, gcd};
 
 /// Most markets an engine may have.
@@ -17,7 +19,7 @@ pub const MARKETS_MAX: usize = 256;
 pub const PAIRS_MAX: usize = 4096;
 
 /// One asset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AssetSpec {
     /// Decimal places of one whole unit: amounts are counted in 10^-decimals.
     pub decimals: u8,
@@ -28,7 +30,7 @@ pub struct AssetSpec {
 }
 
 /// Which token of a pool is the base asset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BaseToken {
     /// Token A: bought by swapping B to A.
     A,
@@ -37,7 +39,7 @@ pub enum BaseToken {
 }
 
 /// What kind of market, and what belongs to that kind alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MarketKind {
     /// An order book.
     Book {
@@ -52,7 +54,7 @@ pub enum MarketKind {
 }
 
 /// One market.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MarketSpec {
     /// Where.
     pub venue: Venue,
@@ -75,7 +77,7 @@ pub struct MarketSpec {
 }
 
 /// A market and the currency in which it settles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstrumentSpec {
     /// The market.
     pub market: MarketId,
@@ -88,7 +90,7 @@ pub struct InstrumentSpec {
 }
 
 /// What one unit of an asset is worth in another, from a book.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateSpec {
     /// The book's base.
     pub from: AssetId,
@@ -101,7 +103,7 @@ pub struct RateSpec {
 }
 
 /// A cost level with an age.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LevelSpec {
     /// Level until an event replaces it; none means that no trade happens before one does.
     pub start: Option<u64>,
@@ -110,7 +112,7 @@ pub struct LevelSpec {
 }
 
 /// Costs of trading besides the venues' fees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CostSpec {
     /// Compute units requested per chain transaction; paid for whether used or not.
     pub compute_unit_limit: u64,
@@ -133,7 +135,7 @@ pub struct CostSpec {
 }
 
 /// Limits given to the sizing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CapSpec {
     /// Highest notional of one order. Unit: units of the numeraire.
     pub order_notional: Option<u128>,
@@ -143,7 +145,7 @@ pub struct CapSpec {
 }
 
 /// When a candidate is worth a trade, and how much work an evaluation may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignalSpec {
     /// Net edges below are refused. Unit: parts per million of the notional.
     pub min_edge_ppm: u32,
@@ -158,7 +160,7 @@ pub struct SignalSpec {
 }
 
 /// Whether two books of one venue may pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SameVenuePairs {
     /// Only venues that differ, and pools.
     Skip,
@@ -167,7 +169,7 @@ pub enum SameVenuePairs {
 }
 
 /// Everything the core is built with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tables {
     /// What results across settlement currencies are stated in.
     pub numeraire: AssetId,

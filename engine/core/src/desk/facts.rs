@@ -64,6 +64,32 @@ pub(super) fn price_of(limit: Limit, steps: u64, pool_fee: u128) -> Option<u128>
     }
 }
 
+/// The price of an opening order on its market's own scale.
+pub(super) fn own_price(leg: &PlannedLeg, order: &Order) -> Option<u128> {
+    limit_price(order.limit(), order.steps(), leg_fee(leg))
+}
+
+/// A leg's pool fee: taken off what a buy pays, added to what a sale brings.
+fn leg_fee(leg: &PlannedLeg) -> i128 {
+    let fee = i128::try_from(leg.expected.pool_fee).unwrap_or(i128::MAX);
+    match leg.take {
+        Take::Buy => fee,
+        Take::Sell => -fee,
+    }
+}
+
+fn limit_price(limit: Limit, steps: u64, pool_fee: i128) -> Option<u128> {
+    let fee = pool_fee.unsigned_abs();
+    match limit {
+        Limit::Price { .. } => price_of(limit, steps, 0),
+        Limit::Total { quote } if pool_fee < 0 => {
+            let gross = u64::try_from(u128::from(quote).saturating_add(fee)).ok();
+            gross.and_then(|quote| price_of(Limit::Total { quote }, steps, 0))
+        }
+        Limit::Total { .. } => price_of(limit, steps, fee),
+    }
+}
+
 /// Where the market stands, on the same scale.
 fn reference_price(reference: Reference) -> Option<u128> {
     const ONE: u128 = 1 << 64;
@@ -100,11 +126,7 @@ impl Desk {
                 need: planned.need,
                 attempt: 0,
             };
-            let fee = match planned.take {
-                Take::Buy => i128::try_from(planned.expected.pool_fee).unwrap_or(i128::MAX),
-                Take::Sell => -i128::try_from(planned.expected.pool_fee).unwrap_or(i128::MAX),
-            };
-            let mut facts = self.leg_facts(hands, plan, index, &ordered, fee);
+            let mut facts = self.leg_facts(hands, plan, index, &ordered, leg_fee(planned));
             facts.messages_needed = 1 + u32::from(plan.legs[0].venue == plan.legs[1].venue);
             facts.spend = self.spend(hands.world, planned);
             facts
@@ -223,15 +245,7 @@ impl Desk {
             &planned.expected,
         );
         let power = |id: AssetId| 10_u128.pow(u32::from(tables.assets[id.index()].decimals));
-        let fee = pool_fee.unsigned_abs();
-        let limit_price = match ordered.limit {
-            Limit::Price { .. } => price_of(ordered.limit, ordered.steps, 0),
-            Limit::Total { quote } if pool_fee < 0 => {
-                let gross = u64::try_from(u128::from(quote).saturating_add(fee)).ok();
-                gross.and_then(|quote| price_of(Limit::Total { quote }, ordered.steps, 0))
-            }
-            Limit::Total { .. } => price_of(ordered.limit, ordered.steps, fee),
-        };
+        let limit_price = limit_price(ordered.limit, ordered.steps, pool_fee);
         let notional_usd = marks::units_to_micros(
             tables,
             at_limit.and_then(|it| self.in_numeraire(world, settles_in, it.gross, now_ns)),
@@ -250,7 +264,7 @@ impl Desk {
             limit_price,
             reference_price: world.reference(planned.instrument, now_ns).and_then(reference_price),
             last_trade_price: (last_trade > 0).then(|| u128::from(last_trade) * 2),
-            own_prices: Some(self.own_prices(planned.market, now_ns)),
+            own_prices: self.state.drift.own_prices(planned.market, now_ns, limits),
             size_e18,
             lot_e18: Some(e18_per_step),
             size_min_e18: Some(spec.min_order_size_e18),

@@ -25,6 +25,7 @@ use crate::market::world::{Margins, World};
 use crate::outbox::{Decided, Decision, Fate, Outbox, Output, Refusal};
 use crate::risk::agreement::Hysteresis;
 use crate::risk::daily::Daily;
+use crate::risk::drift::Drift;
 use crate::risk::duplicates::{ClientKey, Duplicates};
 use crate::risk::exposure::{Positions, Unhedged};
 use crate::risk::failures::Failures;
@@ -110,7 +111,7 @@ struct PairState {
 
 /// Everything the desk remembers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct State {
+pub(crate) struct State {
     flights: Flights,
     trades: [Option<Trade>; TRADES_MAX],
     trades_opened: u64,
@@ -133,7 +134,7 @@ struct State {
     has_warned_of_failures: bool,
     agreement: Hysteresis,
     peg: Hysteresis,
-    own_prices: Box<[watch::OwnPrice]>,
+    drift: Drift,
     has_begun: bool,
 }
 
@@ -206,7 +207,7 @@ impl Desk {
             has_warned_of_failures: false,
             agreement: Hysteresis::new(pairs.len()),
             peg: Hysteresis::new(assets),
-            own_prices: vec![watch::OwnPrice::default(); markets].into_boxed_slice(),
+            drift: Drift::new(markets),
             has_begun: false,
         };
         Self {
@@ -215,6 +216,19 @@ impl Desk {
             settings,
             state,
         }
+    }
+
+    /// Everything the desk remembers.
+    pub(crate) const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Takes a saved state over; none when it is one of other tables.
+    pub(crate) fn restore(&mut self, saved: State) -> Option<()> {
+        let own = &self.state;
+        let fits = saved.pairs.len() == own.pairs.len() && saved.carried.len() == own.carried.len();
+        // The other parts are as long as these or check their indices themselves.
+        fits.then(|| self.state = saved)
     }
 
     /// Whether approved trades are carried out.
@@ -370,8 +384,8 @@ impl Desk {
         // Both were asked before the approval; here they are only remembered.
         let _ = self.state.throttle.take_order(order.venue(), now_ns, limits);
         let _ = self.state.duplicates.note(&content, key, now_ns, limits);
-        if order.purpose() == Purpose::Open {
-            self.note_own_price(hands.world, &order, now_ns);
+        if let (Purpose::Open, Some(price)) = (order.purpose(), facts::own_price(leg, &order)) {
+            self.state.drift.note(order.market(), price, now_ns);
         }
         hands.decide(Decision::Sent(order));
         let spec = &self.settings.execution;

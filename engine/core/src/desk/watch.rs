@@ -1,23 +1,18 @@
 //! Keeps the halts: what latches them, what clears them, and when to look again.
 
 use engine_model::{AssetId, Body, Command, Event, MarketId, Role, Venue};
-use serde::{Deserialize, Serialize};
 
 use super::{Desk, Hands};
-use crate::execution::plan::{Limit, Plan};
-use crate::execution::trade::Order;
-use crate::market::world::World;
+use crate::execution::plan::Plan;
 use crate::outbox::{Decision, Warning};
 use crate::risk::agreement::Reading;
 use crate::risk::daily::{DailyVerdict, day_of};
 use crate::risk::exposure::UnhedgedLevel;
-use crate::risk::facts::OwnPrices;
 use crate::risk::failures::FailureLevel;
 use crate::risk::halt::{
     Actor, Breach, Cause, CauseKind, CauseNow, Change, ClearRefused, HaltReason, Latch, Scope,
     Written,
 };
-use crate::risk::ring::{Ring, is_inside};
 use crate::risk::staleness::{FeedChange, Proof};
 use crate::risk::{Check, Denial};
 use crate::tables::{PairSpec, Tables};
@@ -26,23 +21,8 @@ use crate::timers::TimerId;
 const NS_PER_SECOND: u64 = 1_000_000_000;
 const NS_PER_DAY: u64 = 86_400 * NS_PER_SECOND;
 
-/// Own prices remembered per market. All trades together are limited to a hundred an hour.
-const OWN_PRICES_MAX: usize = 128;
-
 /// A halt that may end by itself is looked at this often. Unit: nanoseconds.
 const RESUME_EVERY_NS: u64 = NS_PER_SECOND;
-
-/// Our own order prices on one market, on the market's scale of [`super::facts`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct OwnPrice {
-    sent: Ring<(u64, u128)>,
-}
-
-impl Default for OwnPrice {
-    fn default() -> Self {
-        Self { sent: Ring::new(OWN_PRICES_MAX) }
-    }
-}
 
 impl Desk {
     /// The first event: feeds are watched from here on, and the day is known.
@@ -475,31 +455,6 @@ impl Desk {
                 self.latch(hands, HaltReason::Position, Scope::Asset(asset), breach);
             }
         }
-    }
-
-    pub(super) fn note_own_price(&mut self, _: &World, order: &Order, now_ns: u64) {
-        let fee = 0;
-        let price = super::facts::price_of(order.limit(), order.steps(), fee);
-        if let (Limit::Price { .. } | Limit::Total { .. }, Some(price)) = (order.limit(), price) {
-            self.state.own_prices[order.market().index()].sent.push((now_ns, price));
-        }
-    }
-
-    pub(super) fn own_prices(&self, market: MarketId, now_ns: u64) -> OwnPrices {
-        let window_ns = self.settings.limits.drift_window_ns;
-        let mut within = OwnPrices::Never;
-        for (at_ns, price) in self.state.own_prices[market.index()].sent.iter() {
-            if !is_inside(window_ns, at_ns, now_ns) {
-                continue;
-            }
-            within = match within {
-                OwnPrices::Never => OwnPrices::Within { low: price, high: price },
-                OwnPrices::Within { low, high } => {
-                    OwnPrices::Within { low: low.min(price), high: high.max(price) }
-                }
-            };
-        }
-        within
     }
 }
 

@@ -88,6 +88,13 @@ impl Balances {
         &self.list
     }
 
+    /// Whether these are balances of the same venues and assets as others.
+    #[must_use]
+    pub fn fits(&self, other: &Self) -> bool {
+        let key = |it: &Balance| (it.venue, it.asset);
+        self.of == other.of && self.list.iter().map(key).eq(other.list.iter().map(key))
+    }
+
     /// Promises an amount to a trade.
     pub fn reserve(&mut self, id: BalanceId, amount: u128) {
         let balance = &mut self.list[usize::from(id.0)];

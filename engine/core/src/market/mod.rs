@@ -4,5 +4,6 @@ pub mod balances;
 pub mod book;
 pub mod pool;
 pub mod rates;
+pub(crate) mod saved;
 pub mod take;
 pub mod world;

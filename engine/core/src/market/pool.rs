@@ -1,18 +1,22 @@
 //! One pool: exact chain state, and the cached paths that make its quotes cheap.
 
+use alloc::vec::Vec;
+
 use engine_model::event::{halves, joined};
 use engine_model::{Body, DoubtReason, Event};
 use engine_poolmath::whirlpool::{
     AdaptiveConstants, AdaptiveVariables, Amount, Direction, Existence, MAX_SQRT_PRICE, MAX_TICK,
-    MIN_SQRT_PRICE, MIN_TICK, Oracle, Path, Pool, SwapError, SwapRequest, SwapResult, TickArraySet,
-    swap,
+    MIN_SQRT_PRICE, MIN_TICK, Oracle, Path, Pool, SwapError, SwapRequest, SwapResult, TickArray,
+    TickArraySet, swap,
 };
+use serde::{Deserialize, Serialize};
 
+use super::saved::PoolSaved;
 use super::take::Take;
 use crate::tables::BaseToken;
 
 /// Whether a pool may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PoolState {
     /// No full state yet.
     Empty,
@@ -272,6 +276,68 @@ impl MarketPool {
             self.doubts += 1;
         }
         self.state = PoolState::Doubt(reason);
+    }
+
+    /// What has to be saved of the pool between batches.
+    pub(crate) fn saved(&self) -> PoolSaved {
+        let spacing = i32::from(self.arrays.tick_spacing());
+        let ticks = |array: &TickArray| -> Vec<(i32, i128)> {
+            let slots = (0_i32..).zip(&array.liquidity_net);
+            let set = slots.filter(|(slot, _)| array.bitmap >> slot & 1 == 1);
+            set.map(|(slot, net)| (array.start_tick_index + slot * spacing, *net)).collect()
+        };
+        PoolSaved {
+            state: self.state,
+            pool: self.pool,
+            oracle: self.oracle,
+            chain_oracle: self.chain_oracle,
+            tick_spacing: self.arrays.tick_spacing(),
+            arrays: self
+                .arrays
+                .iter()
+                .map(|(start, array)| {
+                    (start, array.is_some(), array.map(ticks).unwrap_or_default())
+                })
+                .collect(),
+            pending_constants: self.pending_constants,
+            pending_price: self.pending_price,
+            array_begun: self.array_begun,
+            changed: self.changed,
+            paths_now_s: self.paths_now_s,
+            slot: self.slot,
+            last_event_recv_ns: self.last_event_recv_ns,
+            doubts: self.doubts,
+        }
+    }
+
+    /// Takes a saved pool over and rebuilds the paths for the second that they were for. None when
+    /// the saved state is impossible.
+    pub(crate) fn restore(&mut self, saved: &PoolSaved) -> Option<()> {
+        if saved.tick_spacing == 0 {
+            return None;
+        }
+        self.arrays.reset(saved.tick_spacing);
+        for (start, exists, ticks) in &saved.arrays {
+            let existence = if *exists { Existence::Present } else { Existence::Absent };
+            self.arrays.begin(*start, existence).ok()?;
+            for (index, net) in ticks {
+                self.arrays.set_tick(*index, *net).ok()?;
+            }
+        }
+        self.state = saved.state;
+        self.pool = saved.pool;
+        self.oracle = saved.oracle;
+        self.chain_oracle = saved.chain_oracle;
+        self.slot = saved.slot;
+        self.last_event_recv_ns = saved.last_event_recv_ns;
+        self.doubts = saved.doubts;
+        self.pending_constants = saved.pending_constants;
+        self.pending_price = saved.pending_price;
+        self.array_begun = saved.array_begun;
+        self.refresh(saved.paths_now_s);
+        self.paths_now_s = saved.paths_now_s;
+        self.changed = saved.changed;
+        Some(())
     }
 
     /// Whether the paths do not show the current state: it changed, or the second did and the fee

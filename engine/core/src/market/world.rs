@@ -1,6 +1,7 @@
 //! Everything the engine knows of the outside at one moment: markets, fees, cost levels, ages.
 
 use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
 
 use engine_model::event::Event;
 use engine_model::units::PPM_ONE;
@@ -23,7 +24,7 @@ pub enum Market {
 }
 
 /// A value with the time it was learned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aged {
     /// In the unit of what it is.
     pub value: u64,

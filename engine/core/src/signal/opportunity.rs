@@ -103,6 +103,12 @@ impl Tracker {
         self.open[pair.index()].is_some()
     }
 
+    /// Whether it is a tracker of so many pairs, and counts itself right.
+    #[must_use]
+    pub fn fits(&self, pairs: usize) -> bool {
+        self.open.len() == pairs && self.open.iter().flatten().count() == self.open_count as usize
+    }
+
     /// Whether any pair has one open.
     #[must_use]
     pub const fn any_open(&self) -> bool {

@@ -1,9 +1,10 @@
 //! What a swap needs to know and what it tells.
 
 use super::{MAX_SQRT_PRICE, MIN_SQRT_PRICE, SPLASH_SPACING_MIN, TICKS_PER_ARRAY_I32};
+use serde::{Deserialize, Serialize};
 
 /// The fields of a pool account that a swap depends on or changes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pool {
     /// Distance between usable ticks, above zero.
     pub tick_spacing: u16,
@@ -62,7 +63,7 @@ impl Pool {
 }
 
 /// Constants of a pool's adaptive fee.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdaptiveConstants {
     /// Within it the references stay. Unit: seconds.
     pub filter_period: u16,
@@ -81,7 +82,7 @@ pub struct AdaptiveConstants {
 }
 
 /// Variables of a pool's adaptive fee; every swap writes them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdaptiveVariables {
     /// Unix seconds.
     pub last_reference_update_timestamp: u64,
@@ -96,7 +97,7 @@ pub struct AdaptiveVariables {
 }
 
 /// The oracle account of an adaptive-fee pool.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Oracle {
     /// No swap before. Unit: Unix seconds.
     pub trade_enable_timestamp: u64,

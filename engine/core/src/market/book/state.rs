@@ -1,11 +1,12 @@
 //! Whether a market's book may be used: the book, and what its events say about it.
 
 use engine_model::{Body, DoubtReason, Event, Side};
+use serde::{Deserialize, Serialize};
 
 use super::{Book, BookFault, Change};
 
 /// How far a market's book can be trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum BookState {
     /// No snapshot has come yet.
     Empty,
@@ -16,7 +17,7 @@ pub enum BookState {
 }
 
 /// What was met in a market's events. 2⁶⁴ of any do not happen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BookCounts {
     /// Snapshots begun.
     pub snapshots: u64,
@@ -73,6 +74,16 @@ impl MarketBook {
             last_event_recv_ns: 0,
             counts: BookCounts::default(),
         }
+    }
+
+    /// A book as it was saved between batches.
+    pub(crate) const fn restored(
+        book: Book,
+        state: BookState,
+        last_event_recv_ns: u64,
+        counts: BookCounts,
+    ) -> Self {
+        Self { book, state, is_open: false, last_event_recv_ns, counts }
     }
 
     /// Applies one event of this market, and ends the batch if the event does.
