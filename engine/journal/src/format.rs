@@ -12,8 +12,8 @@
 //! * A record's CRC covers everything after itself, and is begun with the segment header's CRC, the
 //!   record's offset and its length: a record copied elsewhere, or left over from another segment,
 //!   fails. A segment header's CRC covers stream, number, times and the chain before it.
-//! * The chain: `hash = blake3(hash before | bytes of the group's records | the commit's seq, time,
-//!   durable_offset, count)`. A segment's chain begins with the hash of its header, which holds the
+//! * The chain: `hash = blake3(hash before | bytes of the group's records | the commit's kind, seq,
+//!   time, durable_offset, count)`. A segment's chain begins with the hash of its header, which holds the
 //!   last hash of the segment before.
 //! * `durable_offset` is how far a sync of this file had completed when the commit was written. It
 //!   separates a torn tail from damage: bytes below the `durable_offset` of any later valid commit
@@ -309,6 +309,7 @@ pub fn encode_record(
 pub fn chain_after(before: &Hash, records: &[u8], head: &RecordHead, commit: &Commit) -> Hash {
     let mut hasher = blake3::Hasher::new();
     hasher.update(before).update(records);
+    hasher.update(&head.kind.to_le_bytes());
     hasher.update(&head.seq.to_le_bytes()).update(&head.time_ns.to_le_bytes());
     hasher.update(&commit.durable_offset.to_le_bytes()).update(&commit.count.to_le_bytes());
     *hasher.finalize().as_bytes()
@@ -367,8 +368,9 @@ pub fn is_record_valid(seed: u32, offset: u64, bytes: &[u8], len: usize) -> bool
         && bytes[len..padded(len)].iter().all(|byte| *byte == 0)
 }
 
-/// Writes a record's CRC again after a change. For tools that test readers.
+/// Writes a record's padding and CRC again after a change. For tools that test readers.
 pub fn repair_record_crc(seed: u32, offset: u64, bytes: &mut [u8], len: usize) {
+    bytes[len..padded(len)].fill(0);
     let crc = record_crc(seed, offset, &bytes[..len]);
     put(bytes, CRC_AT, &crc.to_le_bytes());
 }

@@ -242,6 +242,9 @@ fn first_segment(
     }
     // First sequences rise with the number, so the place is found by halving.
     let (mut low, mut high) = (0, files.len());
+    if from_seq <= header(0)? {
+        high = 1;
+    }
     while high - low > 1 {
         let middle = low.midpoint(high);
         if header(middle)? <= from_seq { low = middle } else { high = middle }

@@ -14,6 +14,8 @@
 //! * [`swaps`]: recorded-swap files. Counts add up, blank lines and compression change nothing.
 //! * [`configuration`]: problems have line and remedy, an accepted file is accepted again.
 //! * [`decimals`]: decimals and times against slow references.
+//! * [`journal`]: a journal changed in places, with its checksums made right again. A reader returns
+//!   a beginning of what was written; a start changes nothing that a reader had returned.
 //! * [`quote`]: paths and swaps of arbitrary pools give the same amounts and errors.
 //!
 //! Deliberately absent: randomness and clocks in the checks; [`rng`] serves the programs.
@@ -25,6 +27,7 @@ pub mod configuration;
 pub mod data;
 pub mod decimals;
 pub mod exchange;
+pub mod journal;
 pub mod pools;
 pub mod quote;
 pub mod recorder;
@@ -62,7 +65,7 @@ pub mod bitstamp {
 pub type Check = fn(&[u8]);
 
 /// Every target: its name and its check.
-pub const TARGETS: [(&str, Check); 10] = [
+pub const TARGETS: [(&str, Check); 11] = [
     ("coinbase", coinbase::check),
     ("gemini", gemini::check),
     ("bitstamp", bitstamp::check),
@@ -73,4 +76,5 @@ pub const TARGETS: [(&str, Check); 10] = [
     ("configuration", configuration::check),
     ("decimals", decimals::check),
     ("quote", quote::check),
+    ("journal", journal::check),
 ];

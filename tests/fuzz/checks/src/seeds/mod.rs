@@ -26,7 +26,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "swaps" => files::swaps(),
         "configuration" => files::configuration(),
         "decimals" => files::decimals(),
-        "quote" => noise(),
+        "quote" | "journal" => noise(),
         _ => Vec::new(),
     };
     for seed in &mut seeds {
