@@ -3,6 +3,8 @@
 mod crash;
 mod damage;
 mod golden;
+mod properties;
+mod real_disk;
 mod recovery;
 mod retention;
 mod support;

@@ -254,7 +254,9 @@ fn is_torn(end: &End) -> bool {
 /// Checks one script.
 pub fn check(data: &[u8]) {
     let Some((mode, script)) = data.split_first() else { return };
-    let journal = &journals()[usize::from(mode & 3) % 3];
+    // Unpacking and starting take longer than all the rest: one script in 32, and one in 4.
+    let is_compressed = mode & 0xE3 == 2;
+    let journal = &journals()[if is_compressed { 2 } else { usize::from(mode & 1) }];
     let how = match mode >> 2 & 3 {
         0 => Repair::Nothing,
         1 | 3 => Repair::Checksums,
@@ -283,7 +285,7 @@ pub fn check(data: &[u8]) {
     for stream in Stream::ALL {
         check_stream(journal, how, stream, &found, end.as_ref().ok(), &touched);
     }
-    if mode & 16 != 0 {
+    if mode & 0x30 == 0x10 {
         check_start(&disk, &found, end.is_ok());
     }
 }
@@ -352,7 +354,7 @@ mod tests {
         let mut rng = crate::rng::Rng::new(11);
         for length in 0..4_000 {
             let script: Vec<u8> =
-                (0..1 + length % 60).map(|_| rng.index(256).to_le_bytes()[0]).collect();
+                (0..=length % 60).map(|_| rng.index(256).to_le_bytes()[0]).collect();
             check(&script);
         }
     }
