@@ -51,8 +51,9 @@ pub(crate) struct Lane {
     next_seq: u64,
     pub(crate) written_seq: Option<u64>,
     pub(crate) durable_seq: Option<u64>,
-    /// Day of the segment's first record. Unit: days since 1970, UTC.
-    day: Option<u64>,
+    /// End of the UTC day of the segment's first record, 0 before there is one. Unit: Unix
+    /// nanoseconds.
+    day_end_ns: u64,
     pub(crate) was_rotated: bool,
     pub(crate) bytes_written: u64,
     pub(crate) groups: u64,
@@ -91,7 +92,7 @@ impl Lane {
             next_seq: continues.first_seq,
             written_seq: last_seq,
             durable_seq: last_seq,
-            day: None,
+            day_end_ns: 0,
             was_rotated: false,
             bytes_written: HEADER_BYTES as u64,
             groups: 0,
@@ -116,25 +117,45 @@ impl Lane {
         Ok(())
     }
 
-    /// Adds a record to the group; begins a new segment where the record needs one.
+    /// Adds a record to the group where nothing has to be written first; false where something has.
+    #[inline]
+    pub(crate) fn try_append(&mut self, head: &RecordHead, payload: &[u8]) -> bool {
+        let size = padded(RECORD_HEAD_BYTES + payload.len());
+        let is_ready = head.time_ns < self.day_end_ns
+            && self.has_room(size)
+            && self.pending.len() + size <= GROUP_BYTES_MAX;
+        if is_ready {
+            self.push(head, payload);
+        }
+        is_ready
+    }
+
+    /// Adds a record to the group; writes the group, or begins a new segment, where the record needs
+    /// it.
+    #[cold]
     pub(crate) fn append(&mut self, head: &RecordHead, payload: &[u8]) -> Result<(), JournalError> {
         let size = padded(RECORD_HEAD_BYTES + payload.len());
-        let day = head.time_ns / DAY_NS; // rounds down: the day that the time lies in
-        let is_new_day = self.day.is_some_and(|begun| day > begun);
-        if is_new_day || !self.has_room(size) {
-            self.flush(head.time_ns)?;
-            if is_new_day || !self.has_room(size) {
-                self.rotate(head.time_ns)?;
-            }
-        } else if self.pending.len() + size > GROUP_BYTES_MAX {
+        let is_new_day = self.day_end_ns != 0 && head.time_ns >= self.day_end_ns;
+        if is_new_day || !self.has_room(size) || self.pending.len() + size > GROUP_BYTES_MAX {
             self.flush(head.time_ns)?;
         }
-        self.day.get_or_insert(day);
+        if is_new_day || !self.has_room(size) {
+            self.rotate(head.time_ns)?;
+        }
+        if self.day_end_ns == 0 {
+            // The division rounds down: the day that the time lies in.
+            self.day_end_ns = (head.time_ns / DAY_NS + 1).saturating_mul(DAY_NS);
+        }
+        self.push(head, payload);
+        Ok(())
+    }
+
+    #[inline]
+    fn push(&mut self, head: &RecordHead, payload: &[u8]) {
         let at = self.offset + self.pending.len() as u64;
         format::encode_record(&mut self.pending, self.seed, at, head, payload);
         self.pending_count += 1;
         self.next_seq = head.seq + 1;
-        Ok(())
     }
 
     /// Whether the record, its group's commit and the seal fit.
@@ -218,7 +239,7 @@ impl Lane {
         (self.offset, self.durable_offset) = (HEADER_BYTES as u64, HEADER_BYTES as u64);
         self.bytes_written += HEADER_BYTES as u64;
         self.syncs += 1;
-        self.day = None;
+        self.day_end_ns = 0;
         self.was_rotated = true;
         Ok(())
     }

@@ -284,8 +284,11 @@ impl Writer {
         if head.kind >= KIND_RESERVED_MIN {
             return Err(JournalError::ReservedKind { kind: head.kind });
         }
-        self.lane(stream).check_seq(head.seq)?;
-        self.run(|writer| writer.lane(stream).append(&head, payload))?;
+        let lane = self.lane(stream);
+        lane.check_seq(head.seq)?;
+        if !lane.try_append(&head, payload) {
+            self.run(|writer| writer.lane(stream).append(&head, payload))?;
+        }
         self.records += 1;
         Ok(())
     }
