@@ -282,7 +282,9 @@ impl Scan {
 
     fn finish_segment(&mut self) -> Result<(), JournalError> {
         let sealed_at = self.base + self.begin as u64;
-        while self.ensure(1)? {
+        let segment_bytes = self.header.as_ref().map_or(0, |header| header.segment_bytes);
+        // A compressed file could unpack to zeros without end.
+        while self.base + self.end as u64 <= segment_bytes && self.ensure(1)? {
             let rest = &self.buf[self.begin..self.end];
             if let Some(at) = rest.iter().position(|byte| *byte != 0) {
                 let offset = self.base + (self.begin + at) as u64;
@@ -292,9 +294,12 @@ impl Scan {
         }
         let len = self.base + self.end as u64;
         // The writer cuts a sealed file to its length; a crash may have come before.
-        let segment_bytes = self.header.as_ref().map(|header| header.segment_bytes);
-        if len != sealed_at && Some(len) != segment_bytes {
-            return Err(JournalError::damaged(&self.path, len, "the file ends after its seal"));
+        if len != sealed_at && len != segment_bytes {
+            return Err(JournalError::damaged(
+                &self.path,
+                len,
+                "another length than the seal says",
+            ));
         }
         if self.is_last() {
             self.tail = Some(Tail::Sealed);

@@ -91,13 +91,21 @@ pub(crate) fn create(
     let path = raw_path(dir, header.stream, header.number);
     let temporary = with_suffix(&path, TEMPORARY);
     let file = disk.create(&temporary).map_err(JournalError::io("create", &temporary))?;
-    file.allocate(header.segment_bytes).map_err(JournalError::io("allocate", &temporary))?;
-    write_full(&*file, &header.encode(), 0).map_err(JournalError::io("write", &temporary))?;
-    file.sync_data().map_err(JournalError::io("sync", &temporary))?;
+    fill(&*file, &temporary, header).inspect_err(|_| {
+        // On a full disk half a segment must not keep the room that is left. Where even this fails,
+        // the next start removes it.
+        let _ = disk.remove(&temporary);
+    })?;
     disk.rename(&temporary, &path).map_err(JournalError::io("rename", &temporary))?;
     let directory = stream_dir(dir, header.stream);
     disk.sync_dir(&directory).map_err(JournalError::io("sync", &directory))?;
     Ok((file, path))
+}
+
+fn fill(file: &dyn DiskFile, path: &Path, header: &SegmentHeader) -> Result<(), JournalError> {
+    file.allocate(header.segment_bytes).map_err(JournalError::io("allocate", path))?;
+    write_full(file, &header.encode(), 0).map_err(JournalError::io("write", path))?;
+    file.sync_data().map_err(JournalError::io("sync", path))
 }
 
 /// Removes what a crash left under temporary names.

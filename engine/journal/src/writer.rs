@@ -27,7 +27,8 @@ use crate::source::Source;
 pub enum SyncPolicy {
     /// At every commit.
     Always,
-    /// At the first commit that comes this long after the last sync. Unit: nanoseconds.
+    /// At the first commit that comes this long after the last sync, also if nothing was appended
+    /// in between: a writer with nothing to do still commits. Unit: nanoseconds.
     Interval(u64),
     /// Only when a segment ends, an anchor is written or the writer closes.
     None,
@@ -422,10 +423,6 @@ fn make_directories(disk: &dyn Disk, dir: &Path) -> Result<(), JournalError> {
     for name in [Stream::Market.name(), Stream::Ledger.name(), anchor::DIRECTORY] {
         let path = dir.join(name);
         disk.create_dir(&path).map_err(JournalError::io("create", &path))?;
-    }
-    disk.sync_dir(dir).map_err(JournalError::io("sync", dir))?;
-    if let Some(parent) = dir.parent() {
-        disk.sync_dir(parent).map_err(JournalError::io("sync", parent))?;
     }
     Ok(())
 }

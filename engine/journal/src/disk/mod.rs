@@ -33,8 +33,7 @@ pub trait Disk: Send + Sync + fmt::Debug {
     ///
     /// The system's.
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
-    /// Creates a directory and its parents; fine if it is there. Names are durable after
-    /// [`Disk::sync_dir`] of the parent.
+    /// Creates a directory and its parents, durably; fine if it is there.
     ///
     /// # Errors
     ///
