@@ -68,7 +68,7 @@ pub enum Tail {
 pub struct StreamEnd {
     /// How it ends.
     pub tail: Tail,
-    /// Its last record's sequence; `None` where it never had one.
+    /// Its last record's sequence, or the one before its lowest; `None` where that is 0.
     pub last_seq: Option<u64>,
     /// Records below this are no longer, or were never, in the stream: the lowest sequence of the
     /// oldest segment that was read. `None` where there is none.

@@ -76,7 +76,7 @@ impl Default for WriterOptions {
 pub struct RecoveredStream {
     /// How it ended.
     pub tail: Tail,
-    /// Sequence of its last record; `None` where it never had one.
+    /// Sequence of its last record, or the one before the lowest it may take; `None` where that is 0.
     pub last_seq: Option<u64>,
 }
 
@@ -122,9 +122,10 @@ impl Rotated {
 /// What a commit has achieved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// Market records up to this are durable; `None` where none is.
+    /// Market records up to this are durable. Before the first it is one below the lowest sequence
+    /// that the stream may take; `None` where that is 0.
     pub market_seq: Option<u64>,
-    /// Ledger records up to this are durable; `None` where none is.
+    /// Ledger records up to this are durable, in the same sense.
     pub ledger_seq: Option<u64>,
     /// Market records up to this are written, and safe from a crash of the process alone.
     pub market_written_seq: Option<u64>,

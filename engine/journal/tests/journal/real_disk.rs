@@ -5,9 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use engine_journal::disk::{Disk, RealDisk};
+use engine_journal::limits::PAYLOAD_BYTES_MAX;
 use engine_journal::reader::Tail;
 use engine_journal::retention::{self, RetentionPolicy};
-use engine_journal::{JournalError, Reader, SyncPolicy, Writer, WriterOptions, anchor};
+use engine_journal::{
+    JournalError, Reader, RecordHead, Stream, SyncPolicy, Writer, WriterOptions, anchor,
+};
 
 use crate::support::{START_NS, options, records, write};
 
@@ -72,4 +75,30 @@ fn errors_name_the_file() {
     assert!(error.to_string().contains("/file/market"), "{error}");
     let error = Reader::open(&disk(), base.path()).expect_err("an empty directory");
     assert!(matches!(&error, JournalError::NotAJournal { .. }), "{error}");
+}
+
+#[test]
+fn the_largest_records_and_groups_come_back() {
+    let base = tempfile::tempdir().expect("a directory");
+    let options = WriterOptions { first_seq: 1, ..WriterOptions::default() };
+    let (mut writer, _) = Writer::open(&disk(), base.path(), options).expect("a journal");
+    assert_eq!(writer.payload_bytes_max(), PAYLOAD_BYTES_MAX);
+    // Beyond what one read brings, beyond a group, beyond a segment; never a commit in between.
+    let length =
+        |seq: u64| [PAYLOAD_BYTES_MAX, 300_000, 1, 262_144][usize::from(seq.to_le_bytes()[0] % 4)];
+    let payload = |seq: u64| vec![seq.to_le_bytes()[0] | 1; length(seq)];
+    for seq in 1..=80 {
+        let head = RecordHead { seq, kind: 1, version: 1, time_ns: 1 };
+        writer.append(Stream::Market, head, &payload(seq)).expect("room");
+    }
+    assert!(writer.stats().groups >= 10, "{:?}", writer.stats());
+    writer.close(1).expect("a healthy disk");
+    let mut reader = Reader::open(&disk(), base.path()).expect("a journal");
+    for seq in 1..=80 {
+        let record = reader.next_record().expect("a good journal").expect("more records");
+        assert_eq!(record.head.seq, seq);
+        assert!(record.payload == payload(seq), "record {seq}");
+    }
+    assert!(reader.next_record().expect("a good journal").is_none());
+    assert_eq!(reader.end().expect("the end was reached").market.segments, 2);
 }
