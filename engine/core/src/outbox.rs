@@ -147,6 +147,9 @@ pub enum Decision {
     },
     /// An answer contradicts what was known of an order.
     Contradiction(OrderId),
+    /// Every look so far in one number: looks are too many to be recorded one by one, and two runs
+    /// that differ in one are told apart here.
+    Checkpoint(u64),
 }
 
 impl Decision {
@@ -168,6 +171,7 @@ impl Decision {
             Self::CommandTaken(_) => "command_taken",
             Self::CommandRefused { .. } => "command_refused",
             Self::Contradiction(_) => "contradiction",
+            Self::Checkpoint(_) => "checkpoint",
         }
     }
 }

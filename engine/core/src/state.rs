@@ -85,6 +85,7 @@ saved! {
         seq: u64,
         now_ns: u64,
         has_begun: bool,
+        batches: u64,
         digest: u64,
         desk: DeskState,
     }
@@ -111,6 +112,7 @@ impl Serialize for Core {
             seq: &self.seq,
             now_ns: &self.now_ns,
             has_begun: &self.has_begun,
+            batches: &self.batches,
             digest: &self.digest,
             desk,
         };
@@ -255,6 +257,7 @@ impl State {
         core.seq = saved.seq;
         core.now_ns = saved.now_ns;
         core.has_begun = saved.has_begun;
+        core.batches = saved.batches;
         core.digest = saved.digest;
         Ok(core)
     }

@@ -53,12 +53,20 @@ pub struct Core {
     pub(crate) has_begun: bool,
     /// Between the first event of a batch and its last.
     is_in_batch: bool,
+    /// Number of the newest batch.
+    batch_seq: u64,
+    /// Batches taken.
+    pub(crate) batches: u64,
     /// Over every look so far.
     pub(crate) digest: u64,
 }
 
 /// Orders of one step: each fill touches one market.
 const TOUCHED_MAX: usize = 64;
+
+/// A checkpoint of all looks is stated after this many batches: a difference is then known to lie
+/// within so many frames.
+const CHECKPOINT_BATCHES: u64 = 256;
 
 impl Core {
     /// A core over these tables that states opportunities and trades none. All memory is allocated
@@ -99,6 +107,8 @@ impl Core {
             now_ns: 0,
             has_begun: false,
             is_in_batch: false,
+            batch_seq: 0,
+            batches: 0,
             digest: 0,
             pairs,
             world,
@@ -132,7 +142,10 @@ impl Core {
         }
         self.now_ns = at_ns;
         // One number for a batch: it is one record.
-        self.seq += u64::from(!self.is_in_batch);
+        if !self.is_in_batch {
+            self.seq += 1;
+            self.batch_seq = self.seq;
+        }
         self.is_in_batch = !(event.ends_batch() || is_tick);
         let late;
         let event = if event.recv_ns == at_ns {
@@ -297,6 +310,10 @@ impl Core {
             desk.arm_watch(&mut hands);
             probe.leave(Stage::Risk);
         }
+        self.batches += 1;
+        if self.batches.is_multiple_of(CHECKPOINT_BATCHES) {
+            self.decide(out, Decision::Checkpoint(self.digest));
+        }
         if !self.timers.is_set(TimerId::Sweep) && self.tracker.any_open() {
             let due_ns = self.now_ns.saturating_add(self.world.tables.signal.sweep_ns);
             self.timers.set(TimerId::Sweep, due_ns);
@@ -401,6 +418,12 @@ impl Core {
     #[must_use]
     pub fn look(&self, pair: PairId) -> Evaluation {
         self.world.evaluate(&self.pairs[pair.index()], self.seq, self.now_ns)
+    }
+
+    /// Number of the newest batch.
+    #[must_use]
+    pub const fn batch_seq(&self) -> u64 {
+        self.batch_seq
     }
 
     /// Whether a batch has begun and not ended.

@@ -26,9 +26,19 @@ pub enum ConfigFailure {
 ///
 /// [`ConfigFailure`], with every problem at once.
 pub fn load_config(path: &Path, sets: &[String]) -> Result<Config, ConfigFailure> {
+    load_with_text(path, sets).map(|(config, _)| config)
+}
+
+/// As [`load_config`], with the text that was read.
+///
+/// # Errors
+///
+/// As [`load_config`].
+pub fn load_with_text(path: &Path, sets: &[String]) -> Result<(Config, String), ConfigFailure> {
     let text = read_text(path).map_err(ConfigFailure::File)?;
     let name = path.display().to_string();
-    Config::parse_with(&name, &text, sets).map_err(ConfigFailure::Problems)
+    let config = Config::parse_with(&name, &text, sets).map_err(ConfigFailure::Problems)?;
+    Ok((config, text))
 }
 
 fn read_text(path: &Path) -> Result<String, Failure> {

@@ -12,6 +12,7 @@ use engine_model::Venue;
 use engine_poolmath::whirlpool::{Amount, Direction};
 
 use crate::cli_output::{Exit, Failure, Form, note, write_failed, write_text};
+use crate::replay::JournalTo;
 use crate::{check, inspect_book, replay};
 
 /// Finds, sizes and prices arbitrage between order books and on-chain pools, exactly.
@@ -35,10 +36,23 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct ReplayArgs {
-    /// Bundle folder or single recording; by default the bundle that ships
+    /// Bundle folder, single recording or journal; by default the bundle that ships
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
-    /// Configuration file (TOML); by default the bundle's own
+    /// Write the journal of this run here: a directory that is empty or not there yet [default:
+    /// riptide-data/replay, which the next replay replaces]
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
+    /// Write no journal
+    #[arg(long, conflicts_with_all = ["journal", "sync"])]
+    no_journal: bool,
+    /// When what the core consumed is synced to disk; decisions always are [default: as configured]
+    #[arg(long, value_enum, value_name = "WHEN")]
+    sync: Option<SyncWhen>,
+    /// Write both durable sequence numbers to this file or pipe after each sync
+    #[arg(long, value_name = "FILE", hide = true)]
+    acknowledge: Option<PathBuf>,
+    /// Configuration file (TOML); by default the bundle's or journal's own
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Override a key, for instance `signal.min_edge_bps=4`; may be repeated
@@ -50,6 +64,16 @@ struct ReplayArgs {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SyncWhen {
+    /// At every commit
+    Always,
+    /// At intervals of `journal.sync_interval_ms`
+    Interval,
+    /// When a segment ends
+    None,
 }
 
 #[derive(Debug, Subcommand)]
@@ -148,9 +172,26 @@ fn dispatch(command: Command) -> ExitCode {
     match command {
         Command::Replay(args) => {
             let form = form(args.json);
-            let ReplayArgs { path, config, sets, threads, .. } = args;
-            let threads = threads.map(usize::from);
-            replay::command(&replay::ReplayArgs { path, config, sets, threads, form }).into()
+            let journal = match (args.journal, args.no_journal) {
+                (_, true) => JournalTo::Nowhere,
+                (Some(dir), false) => JournalTo::Dir(dir),
+                (None, false) => JournalTo::Default,
+            };
+            replay::command(&replay::ReplayArgs {
+                path: args.path,
+                config: args.config,
+                sets: args.sets,
+                journal,
+                sync: args.sync.map(|when| match when {
+                    SyncWhen::Always => config::Sync::Always,
+                    SyncWhen::Interval => config::Sync::Interval,
+                    SyncWhen::None => config::Sync::None,
+                }),
+                acknowledge: args.acknowledge,
+                threads: args.threads.map(usize::from),
+                form,
+            })
+            .into()
         }
         Command::Check(args) => check::run(&args.config, &args.sets, form(args.json)).into(),
         Command::Inspect(Inspect::Book(args)) => {

@@ -11,4 +11,5 @@ pub mod check;
 pub mod cli;
 pub mod cli_output;
 pub mod inspect_book;
+pub mod journal;
 pub mod replay;

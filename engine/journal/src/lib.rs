@@ -21,10 +21,12 @@ pub mod format;
 mod lane;
 pub mod limits;
 pub mod reader;
+pub mod records;
 pub mod retention;
 mod scan;
 mod segment;
 mod source;
+mod start;
 pub mod writer;
 
 pub use error::JournalError;

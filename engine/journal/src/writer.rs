@@ -7,20 +7,18 @@
 //! Any failure of the disk is final for the writer: after a failed sync the system may have dropped
 //! the pages, so nothing is tried again and every later call returns [`JournalError::Stopped`].
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::anchor;
 use crate::disk::Disk;
 use crate::error::JournalError;
-use crate::format::{self, HEADER_BYTES, Hash, KIND_RESERVED_MIN, RecordHead, Stream};
-use crate::lane::{self, Continues, Lane, Origin, Unsealed};
+use crate::format::{self, Hash, KIND_RESERVED_MIN, RecordHead, Stream};
+use crate::lane::{self, Lane, Origin};
 use crate::limits::SEGMENT_BYTES_DEFAULT;
 use crate::reader::{Tail, Torn};
-use crate::scan::{self, Scan};
-use crate::segment::{self, SegmentFile};
-use crate::source::Source;
+use crate::segment;
+use crate::start::{inspect, make_directories, open_lane, recovered_stream, take_lock};
 
 /// When the market stream is synced. The ledger stream is synced at every commit, whatever this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -418,93 +416,4 @@ impl Writer {
             Ok(writer.committed())
         })
     }
-}
-
-fn make_directories(disk: &dyn Disk, dir: &Path) -> Result<(), JournalError> {
-    for name in [Stream::Market.name(), Stream::Ledger.name(), anchor::DIRECTORY] {
-        let path = dir.join(name);
-        disk.create_dir(&path).map_err(JournalError::io("create", &path))?;
-    }
-    Ok(())
-}
-
-fn take_lock(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn Send>, JournalError> {
-    let file = dir.join("lock");
-    disk.lock(&file).map_err(|error| {
-        if error.kind() == io::ErrorKind::WouldBlock {
-            JournalError::Locked { file }
-        } else {
-            JournalError::io("lock", &file)(error)
-        }
-    })
-}
-
-/// A stream's last segment and the position where it goes on.
-struct Found {
-    file: SegmentFile,
-    header: [u8; HEADER_BYTES],
-    tail: Tail,
-    end: u64,
-    chain: Hash,
-    last_seq: Option<u64>,
-}
-
-fn recovered_stream(found: Option<&Found>) -> RecoveredStream {
-    found.map_or(RecoveredStream { tail: Tail::Absent, last_seq: None }, |found| RecoveredStream {
-        tail: found.tail.clone(),
-        last_seq: found.last_seq,
-    })
-}
-
-/// Reads a stream's last segment to its end; changes nothing.
-fn inspect(
-    disk: &Arc<dyn Disk>,
-    dir: &Path,
-    stream: Stream,
-) -> Result<Option<Found>, JournalError> {
-    let files = segment::list(&**disk, dir, stream)?;
-    let Some(file) = files.last().cloned() else { return Ok(None) };
-    let mut header = [0; HEADER_BYTES];
-    scan::read_header(&mut Source::open(&**disk, &file)?, &file, stream, &mut header)?;
-    let mut scan = Scan::new(Arc::clone(disk), stream, files.clone(), files.len() - 1);
-    while scan.peek()?.is_some() {
-        scan.skip_group();
-    }
-    let (chain, end) = scan.position();
-    let tail = scan.tail().cloned().unwrap_or(Tail::Absent);
-    Ok(Some(Found { file, header, tail, end, chain, last_seq: scan.last_seq() }))
-}
-
-fn open_lane(
-    origin: &Origin,
-    stream: Stream,
-    found: Option<Found>,
-    options: &WriterOptions,
-    last_seq: Option<u64>,
-) -> Result<Lane, JournalError> {
-    let now_ns = options.now_ns;
-    let Some(found) = found else {
-        // Beside a stream that is there, a new one must not reach back.
-        let first_seq = last_seq.map_or(options.first_seq, |last| last.saturating_add(1));
-        let continues = Continues { number: 0, first_seq, previous: [0; 32] };
-        return Lane::begin(origin.clone(), stream, continues, now_ns);
-    };
-    let previous = if found.tail == Tail::Sealed {
-        found.chain
-    } else {
-        let unsealed = Unsealed {
-            path: &found.file.path,
-            header: &found.header,
-            end: found.end,
-            chain: found.chain,
-            last_seq: found.last_seq,
-        };
-        lane::seal_recovered(&*origin.disk, &unsealed, now_ns)?
-    };
-    let continues = Continues {
-        number: found.file.number + 1,
-        first_seq: found.last_seq.map_or(0, |last| last.saturating_add(1)),
-        previous,
-    };
-    Lane::begin(origin.clone(), stream, continues, now_ns)
 }

@@ -18,7 +18,7 @@ const CRATES: &[(&str, &str, Uses)] = &[
     ("connectors/solana", "connector-solana", VENUE),
     // Nothing of the venues: an encoder that shared code with a decoder would share its mistakes.
     ("connectors/emulator", "connector-emulator", EMULATOR),
-    ("engine/journal", "engine-journal", Uses::These(&["engine-model"])),
+    ("engine/journal", "engine-journal", Uses::These(&["engine-core", "engine-model"])),
     ("engine/store", "engine-store", STORE),
     ("engine/daemon", "engine-daemon", Uses::Everything),
     ("tests", "system-tests", Uses::Everything),

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use config::Config;
 use connector_net::capture::{Capture, CaptureError};
+use engine_journal::records::Begin;
 use engine_model::Venue;
 
 use super::ReplayArgs;
-use crate::check::{ConfigFailure, load_config};
+use crate::check::{ConfigFailure, load_config, load_with_text};
 use crate::cli_output::{Exit, Failure, Form};
 
 /// Name of a bundle's configuration file.
@@ -77,6 +78,10 @@ pub struct Plan {
     pub config: Config,
     /// Where it comes from, as reports show it.
     pub config_name: String,
+    /// Its text as it was read.
+    pub config_text: String,
+    /// What was set over it.
+    pub config_sets: Vec<String>,
     /// Parts, each with a core of its own.
     pub parts: Vec<Part>,
     /// Whose markets.
@@ -134,6 +139,28 @@ impl Plan {
         }
     }
 
+    /// Another configuration for the runs of a journal: that of `--config`, else the one that the
+    /// first run was made with, with `--set` over it. None when neither is given.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`], naming the file or every problem of the configuration.
+    pub fn over_journal(args: &ReplayArgs, begin: &Begin) -> Result<Option<Self>, Refused> {
+        if args.config.is_none() && args.sets.is_empty() {
+            return Ok(None);
+        }
+        let recorded = || {
+            let mut sets = begin.config_sets.clone();
+            sets.extend_from_slice(&args.sets);
+            let config = Config::parse_with(&begin.config_name, &begin.config_text, &sets);
+            Ok((config.map_err(ConfigFailure::Problems)?, begin.config_text.clone()))
+        };
+        let (config, config_text, config_name) = config_or(args, recorded)?;
+        let (parts, markets) = (Vec::new(), MarketsFrom::Config);
+        let config_sets = args.sets.clone();
+        Ok(Some(Self { config, config_name, config_text, config_sets, parts, markets }))
+    }
+
     /// Size of all recordings, for progress. Unit: bytes of text.
     #[must_use]
     pub fn text_bytes(&self) -> u64 {
@@ -142,10 +169,7 @@ impl Plan {
     }
 
     fn shipped(args: &ReplayArgs) -> Result<Self, Refused> {
-        let (config, config_name) = config_or(args, || {
-            Config::parse_with(BUNDLE_CONFIG, SHIPPED_CONFIG, &args.sets)
-                .map_err(ConfigFailure::Problems)
-        })?;
+        let (config, config_text, config_name) = config_or(args, || shipped_config(&args.sets))?;
         let bundle = Config::parse(BUNDLE_CONFIG, SHIPPED_CONFIG)
             .map_err(|problems| Refused::Config(ConfigFailure::Problems(problems)))?;
         // A configuration of one's own says what to look for, not which files the bundle has.
@@ -154,12 +178,21 @@ impl Plan {
             Some((name, bytes)) => Capture::from_bytes(name, bytes),
             None => Capture::open(Path::new(file)),
         })?;
-        Ok(Self { config, config_name, parts, markets: MarketsFrom::Config })
+        let config_sets = args.sets.clone();
+        Ok(Self {
+            config,
+            config_name,
+            config_text,
+            config_sets,
+            parts,
+            markets: MarketsFrom::Config,
+        })
     }
 
     fn folder(path: &Path, args: &ReplayArgs) -> Result<Self, Refused> {
         let own = path.join(BUNDLE_CONFIG);
-        let (config, config_name) = config_or(args, || load_config(&own, &args.sets))?;
+        let (config, config_text, config_name) =
+            config_or(args, || load_with_text(&own, &args.sets))?;
         let listed = if config.captures.is_empty() && own.is_file() {
             load_config(&own, &[]).map_err(Refused::Config)?.captures
         } else {
@@ -176,7 +209,15 @@ impl Plan {
             )));
         }
         let parts = parts(&listed, |file| Capture::open(&path.join(file)))?;
-        Ok(Self { config, config_name, parts, markets: MarketsFrom::Config })
+        let config_sets = args.sets.clone();
+        Ok(Self {
+            config,
+            config_name,
+            config_text,
+            config_sets,
+            parts,
+            markets: MarketsFrom::Config,
+        })
     }
 
     fn single(path: &Path, args: &ReplayArgs) -> Result<Self, Refused> {
@@ -194,13 +235,11 @@ impl Plan {
             Some(_) => MarketsFrom::Config,
             None => MarketsFrom::Recording,
         };
-        let (config, config_name) = config_or(args, || {
-            Config::parse_with(BUNDLE_CONFIG, SHIPPED_CONFIG, &args.sets)
-                .map_err(ConfigFailure::Problems)
-        })?;
+        let (config, config_text, config_name) = config_or(args, || shipped_config(&args.sets))?;
         let input = Input { name: file_name(path), capture, venue, shift_ns: 0 };
         let parts = vec![Part { name: "capture".to_owned(), inputs: vec![input] }];
-        Ok(Self { config, config_name, parts, markets })
+        let config_sets = args.sets.clone();
+        Ok(Self { config, config_name, config_text, config_sets, parts, markets })
     }
 }
 
@@ -208,17 +247,29 @@ fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(|| path.display().to_string(), |name| name.display().to_string())
 }
 
+/// A configuration with its text and its name.
+type Named = (Config, String, String);
+
 fn config_or(
     args: &ReplayArgs,
-    own: impl FnOnce() -> Result<Config, ConfigFailure>,
-) -> Result<(Config, String), Refused> {
+    own: impl FnOnce() -> Result<(Config, String), ConfigFailure>,
+) -> Result<Named, Refused> {
     match &args.config {
         Some(path) => {
-            let config = load_config(path, &args.sets).map_err(Refused::Config)?;
-            Ok((config, path.display().to_string()))
+            let (config, text) = load_with_text(path, &args.sets).map_err(Refused::Config)?;
+            Ok((config, text, path.display().to_string()))
         }
-        None => Ok((own().map_err(Refused::Config)?, BUNDLE_CONFIG.to_owned())),
+        None => {
+            let (config, text) = own().map_err(Refused::Config)?;
+            Ok((config, text, BUNDLE_CONFIG.to_owned()))
+        }
     }
+}
+
+/// The configuration of the bundle that ships.
+fn shipped_config(sets: &[String]) -> Result<(Config, String), ConfigFailure> {
+    let config = Config::parse_with(BUNDLE_CONFIG, SHIPPED_CONFIG, sets);
+    Ok((config.map_err(ConfigFailure::Problems)?, SHIPPED_CONFIG.to_owned()))
 }
 
 /// Opens the captures, grouped by part in the order in which the parts are first named.

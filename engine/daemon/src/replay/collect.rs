@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use engine_core::execution::Outcome;
 use engine_core::market::book::{Book, BookState};
 use engine_core::market::pool::PoolState;
 use engine_core::market::world::Market;
-use engine_core::signal::evaluation::{Code, Evaluation};
-use engine_core::signal::opportunity::Opportunity;
-use engine_core::execution::Outcome;
 use engine_core::outbox::{Decided, Decision, Fate, TradeEnd, Warning};
 use engine_core::risk::halt::Change;
+use engine_core::signal::evaluation::{Code, Evaluation};
+use engine_core::signal::opportunity::Opportunity;
 use engine_core::{Core, Output};
 use engine_model::Side;
 
@@ -207,7 +207,8 @@ impl Collector {
             | Decision::Suspect(_)
             | Decision::CommandTaken(_)
             | Decision::CommandRefused { .. }
-            | Decision::Contradiction(_) => (),
+            | Decision::Contradiction(_)
+            | Decision::Checkpoint(_) => (),
         }
     }
 

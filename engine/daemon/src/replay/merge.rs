@@ -14,6 +14,7 @@ use indicatif::ProgressBar;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::source::{Decoded, Source, SourceStats};
+use crate::journal::feed::JournalFeed;
 
 /// Events a ring holds: the largest book (131,072 levels) and its clear. 64 bytes each: 8.4 MB.
 const RING_EVENTS: usize = 131_072 + 1_024;
@@ -29,9 +30,41 @@ pub struct Head {
     sent: Instant,
 }
 
+/// What a lane reads.
+pub enum Feed<'a> {
+    /// A recording, through its decoders.
+    Capture(Box<Source<'a>>),
+    /// One run of a journal.
+    Journal(Box<JournalFeed>),
+}
+
+impl Feed<'_> {
+    fn advance(&mut self, sink: &mut Sink) -> Option<Decoded> {
+        match self {
+            Self::Capture(source) => source.advance(sink),
+            Self::Journal(feed) => feed.advance(sink),
+        }
+    }
+
+    /// Bytes read so far.
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Capture(source) => source.stats.bytes,
+            Self::Journal(feed) => feed.stats.bytes,
+        }
+    }
+
+    fn into_stats(self) -> SourceStats {
+        match self {
+            Self::Capture(source) => source.into_stats(),
+            Self::Journal(feed) => feed.into_stats(),
+        }
+    }
+}
+
 /// The producing side of a source.
 pub struct Lane<'a> {
-    source: Option<Source<'a>>,
+    source: Option<Feed<'a>>,
     sink: Sink,
     decoded: Option<Decoded>,
     /// Batches of the sink that were sent.
@@ -70,7 +103,7 @@ pub struct Port {
 
 /// A lane and its port.
 #[must_use]
-pub fn lane<'a>(source: Source<'a>, bar: &ProgressBar) -> (Lane<'a>, Port) {
+pub fn lane<'a>(source: Feed<'a>, bar: &ProgressBar) -> (Lane<'a>, Port) {
     let (event_in, event_out) = RingBuffer::new(RING_EVENTS);
     let (head_in, head_out) = RingBuffer::new(RING_HEADS);
     let lane = Lane {
@@ -127,10 +160,10 @@ impl Lane<'_> {
         self.decoded = source.advance(&mut self.sink);
         if let Some(decoded) = self.decoded {
             self.histograms.record(Stage::Decode, decoded.decode_ns);
-            let untold = source.stats.bytes - self.told_bytes;
+            let untold = source.bytes() - self.told_bytes;
             if untold >= PROGRESS_BYTES {
                 self.bar.inc(untold);
-                self.told_bytes = source.stats.bytes;
+                self.told_bytes = source.bytes();
             }
             return Pumped::Progress;
         }
@@ -180,12 +213,13 @@ impl Port {
     }
 }
 
-/// Takes the earliest batch of all ports and hands its events over. False: all have ended.
+/// Takes the earliest batch of all ports and hands its events over, in two pieces where it wraps
+/// around the end of its ring. False: all have ended.
 pub fn next_batch(
     ports: &mut [Port],
     mut idle: impl FnMut(usize),
     histograms: &mut StageHistograms,
-    mut take: impl FnMut(&Event),
+    take: impl FnOnce(&[Event], &[Event]),
 ) -> bool {
     let mut earliest: Option<(usize, Head)> = None;
     for (number, port) in ports.iter_mut().enumerate() {
@@ -206,9 +240,9 @@ pub fn next_batch(
     histograms.record(Stage::Ring, waited);
     let chunk = port.events.read_chunk(head.events);
     let chunk = chunk.expect("Invariant: a batch is committed before its head");
-    for event in chunk {
-        take(&event);
-    }
+    let (first, second) = chunk.as_slices();
+    take(first, second);
+    chunk.commit_all();
     true
 }
 

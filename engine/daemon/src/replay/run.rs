@@ -1,20 +1,25 @@
 //! Drives the core over the parts of a plan.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
-use connector_net::{Markets, OddCounts};
+use connector_net::OddCounts;
 use engine_core::tables::PairSpec;
-use engine_core::{Core, Outbox, Probe, Tables};
-use engine_model::{Event, Venue};
-use engine_telemetry::{Stage, StageHistograms};
+use engine_core::{Core, Tables};
+use engine_model::Event;
+use engine_telemetry::StageHistograms;
 use indicatif::ProgressBar;
 
-use super::bundle::{MarketsFrom, Part, Plan};
+use super::bundle::{Part, Plan};
 use super::collect::{Collector, MarketFigures};
+use super::drive::{Driver, Numbered};
 use super::merge::{Lane, Port, Pumped, lane, next_batch, pump_all};
-use super::source::{Source, configured_markets, stated_grids, take_stated};
-use super::tables::{Names, from_config, from_symbols, settings_from};
+use super::prepare::{Prepared, Work, prepare};
+use super::tables::Names;
 use crate::cli_output::{Exit, Failure};
+use crate::journal::recorder::{Recorder, tapes};
+use crate::journal::runs::failure;
+use crate::journal::writer::{JournalOptions, JournalThread, Written};
 
 /// What one part gave.
 pub struct PartReport {
@@ -50,6 +55,22 @@ pub struct PartReport {
     pub hash: [u8; 32],
     /// First and last receive time. Unit: Unix nanoseconds.
     pub span_ns: (u64, u64),
+    /// Number of the run's first record.
+    pub begin_seq: u64,
+    /// Number of its last.
+    pub end_seq: u64,
+}
+
+/// What became of the journal that a replay wrote.
+pub struct JournalReport {
+    /// Where it is.
+    pub dir: PathBuf,
+    /// What was written.
+    pub written: Written,
+    /// Time that the core waited for room. Unit: nanoseconds.
+    pub waited_ns: u64,
+    /// What opening it found and repaired, in words; none for a new one.
+    pub recovered: Option<String>,
 }
 
 /// What a replay gave.
@@ -68,104 +89,98 @@ pub struct Report {
     pub elapsed_ns: u64,
     /// Threads that decoded.
     pub threads: usize,
+    /// The journal that was written.
+    pub journal: Option<JournalReport>,
 }
 
-/// Measures the stages inside the core. The core cannot read it.
-struct StageProbe {
-    entered: Instant,
-    /// Of the current batch. Unit: nanoseconds; book, quote, signal, risk.
-    spent_ns: [u64; 4],
-    quoted: bool,
+/// Where a replay's journal goes, and how.
+pub struct JournalWanted {
+    /// Directory.
+    pub dir: PathBuf,
+    /// How.
+    pub options: JournalOptions,
 }
 
-impl Probe for StageProbe {
-    fn enter(&mut self, _: engine_core::Stage) {
-        self.entered = Instant::now();
-    }
-
-    fn leave(&mut self, stage: engine_core::Stage) {
-        let ns = u64::try_from(self.entered.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let index = match stage {
-            engine_core::Stage::Book => 0,
-            engine_core::Stage::Quote => {
-                self.quoted = true;
-                1
-            }
-            engine_core::Stage::Signal => 2,
-            engine_core::Stage::Risk => 3,
-        };
-        self.spent_ns[index] += ns;
-    }
+/// A journal being written.
+struct Writing {
+    dir: PathBuf,
+    recorder: Recorder,
+    thread: JournalThread,
+    recovered: Option<String>,
 }
 
-impl StageProbe {
-    fn end_batch(&mut self, histograms: &mut StageHistograms) {
-        let [book, quote, signal, risk] = core::mem::take(&mut self.spent_ns);
-        histograms.record(Stage::Book, book);
-        if core::mem::take(&mut self.quoted) {
-            histograms.record(Stage::Quote, quote);
-        }
-        histograms.record(Stage::Signal, signal);
-        histograms.record(Stage::Risk, risk);
-    }
-}
-
-/// Replays every part.
+/// Replays every part, and writes a journal of it where one is wanted.
 ///
 /// # Errors
 ///
-/// [`Failure`] when a recording is damaged or its markets do not fit the core.
+/// [`Failure`] when a recording or journal is damaged, its markets do not fit the core, or the
+/// journal cannot be written.
 pub fn run(
-    plan: &Plan,
+    work: &Work<'_>,
+    wanted: Option<JournalWanted>,
     threads: usize,
     started: Instant,
     bar: &ProgressBar,
 ) -> Result<Report, Failure> {
+    let prepared = prepare(work)?;
+    let config_name = prepared.first().map_or(String::new(), |part| part.config_name.clone());
+    let mut next_seq = prepared.first().and_then(|part| part.seq).unwrap_or(1);
+    let mut writing = wanted.map(|wanted| start(wanted, &prepared)).transpose()?;
     let mut histograms = StageHistograms::new();
     let mut parts = Vec::new();
     let mut hasher = blake3::Hasher::new();
-    for part in &plan.parts {
-        let report = run_part(plan, part, threads.max(1), &mut histograms, bar)?;
+    for part in prepared {
+        // A run of a journal keeps its numbers.
+        let begin_seq = part.seq.unwrap_or(next_seq);
+        let ran = run_part(part, begin_seq, threads.max(1), &mut writing, &mut histograms, bar);
+        let report = match ran {
+            Ok(report) => report,
+            Err(PartFailed::Failure(failure)) => return Err(failure),
+            // The writer has gone: its own error says why.
+            Err(PartFailed::WriterGone) => break,
+        };
+        next_seq = report.end_seq + 1;
         hasher.update(report.name.as_bytes()).update(&report.hash);
         parts.push(report);
     }
+    let journal = writing.map(|writing| finish(writing, &mut histograms)).transpose()?;
     let elapsed_ns = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
     Ok(Report {
-        config_name: plan.config_name.clone(),
-        near_misses_kept: usize::try_from(plan.config.signal.near_misses_kept).unwrap_or(0),
+        config_name,
+        near_misses_kept: work.near_misses_kept(),
         parts,
         histograms,
         hash: hasher.finalize().to_hex().to_string(),
         elapsed_ns,
         threads,
+        journal,
     })
 }
 
-/// Sources of a part, and the tables its core is built with.
-fn prepare<'a>(
-    plan: &'a Plan,
-    part: &'a Part,
-) -> Result<(Vec<Source<'a>>, Tables, Names), Failure> {
-    if let (MarketsFrom::Recording, [input]) = (plan.markets, part.inputs.as_slice())
-        && input.venue != Venue::Solana
-    {
-        let stated = stated_grids(input)?;
-        let open = Source::open(input, &plan.config, Markets::open(stated))?;
-        let symbols = Markets::closed(open.symbols());
-        let (tables, names) = from_symbols(&plan.config, input.venue, &symbols);
-        return Ok((vec![Source::open(input, &plan.config, symbols)?], tables, names));
+fn start(wanted: JournalWanted, prepared: &[Prepared<'_>]) -> Result<Writing, Failure> {
+    // The rings are made for the part with the most pairs.
+    let pairs = prepared.iter().filter_map(|part| part.tables.pairs().ok()).map(|it| it.len());
+    let (recorder, tapes) = tapes(pairs.max().unwrap_or(0));
+    let started = JournalThread::start(&wanted.dir, wanted.options, tapes);
+    let (thread, recovered) = started.map_err(|error| failure(&error))?;
+    let is_new = recovered.next_seq <= 1;
+    if !is_new {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("{}: holds a journal already", wanted.dir.display()),
+            "name an empty directory; a replay never writes into another run's journal",
+        ));
     }
-    let mut grids = vec![None; plan.config.markets.len()];
-    for input in &part.inputs {
-        take_stated(&plan.config, input, &mut grids)?;
-    }
-    let mut sources = Vec::new();
-    for input in &part.inputs {
-        let markets = configured_markets(&plan.config, input.venue, &grids);
-        sources.push(Source::open(input, &plan.config, markets)?);
-    }
-    let (tables, names) = from_config(&plan.config, &grids);
-    Ok((sources, tables, names))
+    Ok(Writing { dir: wanted.dir, recorder, thread, recovered: None })
+}
+
+fn finish(writing: Writing, histograms: &mut StageHistograms) -> Result<JournalReport, Failure> {
+    let Writing { dir, recorder, thread, recovered } = writing;
+    let waited_ns = recorder.waited_ns;
+    drop(recorder);
+    let written = thread.finish().map_err(|error| failure(&error))?;
+    histograms.merge(&written.histograms);
+    Ok(JournalReport { dir, written, waited_ns, recovered })
 }
 
 /// The events of a part in the order in which its core consumes them, and the core's tables: what
@@ -175,57 +190,84 @@ fn prepare<'a>(
 ///
 /// [`Failure`] when a recording is damaged.
 pub fn merged_events(plan: &Plan, part: &Part) -> Result<(Vec<Event>, Tables), Failure> {
-    let (sources, tables, _) = prepare(plan, part)?;
+    let prepared = super::prepare::part(plan, part)?;
     let bar = ProgressBar::hidden();
     let (mut lanes, mut ports): (Vec<Lane<'_>>, Vec<Port>) =
-        sources.into_iter().map(|source| lane(source, &bar)).unzip();
+        prepared.feeds.into_iter().map(|feed| lane(feed, &bar)).unzip();
     let mut histograms = StageHistograms::new();
     let mut events = Vec::new();
     let mut pump = |number: usize| {
         assert_ne!(lanes[number].pump(), Pumped::Full, "Invariant: an empty ring has room");
     };
-    while next_batch(&mut ports, &mut pump, &mut histograms, |event| events.push(*event)) {}
-    Ok((events, tables))
+    while next_batch(&mut ports, &mut pump, &mut histograms, |first, second| {
+        events.extend_from_slice(first);
+        events.extend_from_slice(second);
+    }) {}
+    Ok((events, prepared.tables))
+}
+
+/// Why a part did not run to its end.
+enum PartFailed {
+    Failure(Failure),
+    WriterGone,
 }
 
 fn run_part(
-    plan: &Plan,
-    part: &Part,
+    part: Prepared<'_>,
+    begin_seq: u64,
     threads: usize,
+    writing: &mut Option<Writing>,
     histograms: &mut StageHistograms,
     bar: &ProgressBar,
-) -> Result<PartReport, Failure> {
-    let (sources, tables, names) = prepare(plan, part)?;
-    let core = Core::with_settings(tables.clone(), settings_from(&plan.config)).map_err(|error| {
-        Failure::new(
+) -> Result<PartReport, PartFailed> {
+    let begin = part.begin();
+    let Prepared { name, inputs, feeds, tables, settings, names, .. } = part;
+    let mut core = Core::with_settings(tables.clone(), settings).map_err(|error| {
+        PartFailed::Failure(Failure::new(
             Exit::BadConfig,
-            format!("part {}: the markets do not fit together: {error:?}", part.name),
+            format!("part {name}: the markets do not fit together: {error:?}"),
             "too many pairs, or a grid finer than 10^-18",
-        )
+        ))
     })?;
+    core.start_at(begin_seq);
     let (mut lanes, ports): (Vec<Lane<'_>>, Vec<Port>) =
-        sources.into_iter().map(|source| lane(source, bar)).unzip();
-    let mut driver = Driver::new(core, ports);
+        feeds.into_iter().map(|feed| lane(feed, bar)).unzip();
+    let wanted = writing.as_ref().map(|it| std::sync::Arc::clone(&it.thread.anchor_wanted));
+    let recorder = writing.as_mut().map(|it| &mut it.recorder);
+    let mut driver = Driver::new(core, ports, recorder, wanted, Numbered { begin, begin_seq });
+    let mut is_written = true;
     if threads == 1 {
-        driver.drive(histograms, |number| {
+        is_written = driver.drive(histograms, |number| {
             assert_ne!(lanes[number].pump(), Pumped::Full, "Invariant: an empty ring has room");
         });
     } else {
         let share = lanes.len().div_ceil(threads - 1).max(1);
         // The driver lives in the closure: should the core fail, its ports go with it, the lanes see
         // that nobody takes any more, and the failure comes out instead of waiting for them.
+        let written = &mut is_written;
         driver = std::thread::scope(|scope| {
-            for group in lanes.chunks_mut(share) {
-                scope.spawn(move || pump_all(group));
+            for (number, group) in lanes.chunks_mut(share).enumerate() {
+                let builder = std::thread::Builder::new().name(format!("decode-{number}"));
+                let spawned = builder.spawn_scoped(scope, move || pump_all(group));
+                spawned.expect("Invariant: a handful of threads can be started");
             }
             let mut driver = driver;
-            driver.drive(histograms, |_| std::thread::yield_now());
+            *written = driver.drive(histograms, |_| std::thread::yield_now());
+            if !*written {
+                driver.abandon_input();
+            }
             driver
         });
     }
-    let mut report = driver.into_report(part, tables, names);
+    if !is_written {
+        return Err(PartFailed::WriterGone);
+    }
+    let mut report = driver.into_report(name, inputs, tables, names);
     for lane in lanes {
         let (stats, decode, oversized) = lane.into_stats();
+        if let Some(failed) = stats.failed {
+            return Err(PartFailed::Failure(failed));
+        }
         histograms.merge(&decode);
         report.records += stats.records;
         report.frames += stats.frames;
@@ -234,75 +276,4 @@ fn run_part(
         report.unproven_joins.extend(stats.unproven_joins);
     }
     Ok(report)
-}
-
-/// The core's side of a part.
-struct Driver {
-    core: Core,
-    out: Outbox,
-    ports: Vec<Port>,
-    probe: StageProbe,
-    collected: Collector,
-    events: u64,
-    batches: u64,
-    first_ns: u64,
-}
-
-impl Driver {
-    fn new(core: Core, ports: Vec<Port>) -> Self {
-        let pairs = core.pairs().len();
-        let probe = StageProbe { entered: Instant::now(), spent_ns: [0; 4], quoted: false };
-        Self {
-            core,
-            out: Outbox::for_pairs(pairs),
-            ports,
-            probe,
-            collected: Collector::new(pairs),
-            events: 0,
-            batches: 0,
-            first_ns: 0,
-        }
-    }
-
-    fn drive(&mut self, histograms: &mut StageHistograms, mut idle: impl FnMut(usize)) {
-        let Self { core, out, ports, probe, collected, events, first_ns, .. } = self;
-        loop {
-            let more = next_batch(ports, &mut idle, histograms, |event| {
-                if *events == 0 {
-                    *first_ns = event.recv_ns;
-                }
-                *events += 1;
-                core.step(event, out, probe);
-                collected.take(out.outputs());
-                out.clear();
-            });
-            if !more {
-                return;
-            }
-            probe.end_batch(histograms);
-            self.batches += 1;
-        }
-    }
-
-    fn into_report(mut self, part: &Part, tables: Tables, names: Names) -> PartReport {
-        let (markets, hash) = self.collected.finish(&self.core);
-        PartReport {
-            name: part.name.clone(),
-            inputs: part.inputs.iter().map(|it| (it.name.clone(), it.shift_ns)).collect(),
-            records: 0,
-            frames: 0,
-            events: self.events,
-            batches: self.batches,
-            odd: OddCounts::default(),
-            oversized: 0,
-            unproven_joins: Vec::new(),
-            tables,
-            names,
-            pairs: self.core.pairs().to_vec(),
-            collected: self.collected,
-            markets,
-            hash,
-            span_ns: (self.first_ns, self.core.now_ns()),
-        }
-    }
 }

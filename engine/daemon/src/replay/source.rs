@@ -32,6 +32,8 @@ pub struct SourceStats {
     pub bytes: u64,
     /// Joined books whose snapshot no older diff proves.
     pub unproven_joins: Vec<String>,
+    /// Why it ended early, where it did.
+    pub failed: Option<Failure>,
 }
 
 /// A connection of the recording.

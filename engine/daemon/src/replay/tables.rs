@@ -13,6 +13,7 @@ use engine_core::tables::{
     AssetSpec, BaseToken, CapSpec, CostSpec, InstrumentSpec, LevelSpec, MarketKind, MarketSpec,
     RateSpec, SameVenuePairs, SignalSpec, Tables,
 };
+pub use engine_journal::records::Names;
 use engine_model::units::NS_PER_MS;
 use engine_model::{AssetId, Grid, MarketId, Venue};
 use solana_pubkey::Pubkey;
@@ -28,19 +29,6 @@ const CHAIN_SILENCE_NS: u64 = 2_000 * NS_PER_MS;
 
 /// Length of a slot: what a time-out counted in slots is in time.
 const SLOT_NS: u64 = 400 * NS_PER_MS;
-
-/// Names of what the tables hold, by index: reports need them, the core does not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Names {
-    /// Markets.
-    pub markets: Vec<String>,
-    /// Instruments: the market, and the settlement currency of an alias.
-    pub instruments: Vec<String>,
-    /// Assets.
-    pub assets: Vec<String>,
-    /// Named fee tier of each market, empty for pools.
-    pub fee_tiers: Vec<String>,
-}
 
 /// The core's tables for a configuration. `grids` are those that the recordings state, by market.
 #[must_use]
@@ -167,8 +155,7 @@ pub fn settings_from(config: &Config) -> Settings {
             retrade: if execution.retrade { Retrade::Again } else { Retrade::Once },
             latency_ns: Venue::ALL.map(|it| ms(execution.latency_ms.get(it).into())),
             landing_slots: execution.landing_slots.into(),
-            landing_timeout_ns: u64::from(execution.landing_timeout_slots)
-                .saturating_mul(SLOT_NS),
+            landing_timeout_ns: u64::from(execution.landing_timeout_slots).saturating_mul(SLOT_NS),
             seed: execution.seed,
             slippage_ppm: execution.slippage_ppm,
             unwind_ppm: execution.unwind_ppm,

@@ -1,0 +1,11 @@
+//! Journals of runs: written beside the core, read back as its input, compared with it.
+//!
+//! [`rings`] is the table of threads and rings, [`recorder`] the core's side, [`writer`] the thread
+//! that owns the files, [`feed`] a journal as a source of batches, [`runs`] what runs a journal
+//! holds.
+
+pub mod feed;
+pub mod recorder;
+pub mod rings;
+pub mod runs;
+pub mod writer;

@@ -1,0 +1,143 @@
+//! The core's side of the journal: records go into rings, and nothing here touches a file.
+
+use std::time::Instant;
+
+use engine_core::Outbox;
+use engine_core::outbox::Decided;
+use engine_journal::records::{Begin, End};
+use engine_model::Event;
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use super::rings::{HEADS, MARKET_EVENTS, ledger_slots};
+
+/// Head of a batch on its way to the writer.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchHead {
+    /// Number of the batch.
+    pub seq: u64,
+    /// Its events in the ring.
+    pub events: usize,
+}
+
+/// What goes into the ledger besides batches.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are decisions, kept inline")]
+pub enum Item {
+    /// A run begins.
+    Begin(Box<Begin>, u64),
+    /// A decision.
+    Decided(Decided),
+    /// The whole state after everything so far.
+    Anchor {
+        /// Number of the last record that the state has seen.
+        seq: u64,
+        /// Core time. Unit: nanoseconds.
+        at_ns: u64,
+        /// The state.
+        state: Vec<u8>,
+    },
+    /// The run ended.
+    End(End, u64, u64),
+}
+
+/// The consuming ends, for the writer.
+pub struct Tapes {
+    /// Events of batches.
+    pub events: Consumer<Event>,
+    /// Heads of batches.
+    pub heads: Consumer<BatchHead>,
+    /// Everything else.
+    pub ledger: Consumer<Item>,
+}
+
+/// The core's ends.
+pub struct Recorder {
+    events: Producer<Event>,
+    heads: Producer<BatchHead>,
+    ledger: Producer<Item>,
+    /// Ledger slots that one batch may need.
+    batch_items: usize,
+    /// Time that the core has waited for room. Unit: nanoseconds.
+    pub waited_ns: u64,
+}
+
+/// The writer has ended before the core: its own error says why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WriterGone;
+
+/// A recorder and its tapes for a core with so many pairs.
+#[must_use]
+pub fn tapes(pairs: usize) -> (Recorder, Tapes) {
+    let (event_in, events) = RingBuffer::new(MARKET_EVENTS);
+    let (head_in, heads) = RingBuffer::new(HEADS);
+    let (item_in, ledger) = RingBuffer::new(ledger_slots(pairs));
+    let recorder = Recorder {
+        events: event_in,
+        heads: head_in,
+        ledger: item_in,
+        batch_items: 2 * Outbox::capacity_for(pairs),
+        waited_ns: 0,
+    };
+    (recorder, Tapes { events, heads, ledger })
+}
+
+impl Recorder {
+    /// Waits until a batch of so many events, and all that the core may say of it, has room.
+    ///
+    /// # Errors
+    ///
+    /// [`WriterGone`].
+    #[inline]
+    pub fn wait_for_room(&mut self, events: usize) -> Result<(), WriterGone> {
+        if self.has_room(events) { Ok(()) } else { self.wait(events) }
+    }
+
+    fn has_room(&mut self, events: usize) -> bool {
+        self.events.slots() >= events
+            && self.heads.slots() >= 1
+            && self.ledger.slots() >= self.batch_items
+    }
+
+    #[cold]
+    fn wait(&mut self, events: usize) -> Result<(), WriterGone> {
+        assert!(events <= MARKET_EVENTS, "Invariant: a ring holds the largest batch");
+        let from = Instant::now();
+        while !self.has_room(events) {
+            if self.ledger.is_abandoned() {
+                return Err(WriterGone);
+            }
+            std::thread::yield_now();
+        }
+        self.waited_ns += u64::try_from(from.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        Ok(())
+    }
+
+    /// Hands on the events of a batch. There is room: it was waited for.
+    #[inline]
+    pub fn events(&mut self, events: &[Event]) {
+        let pushed = self.events.push_entire_slice(events);
+        pushed.expect("Invariant: there was room and nobody else writes");
+    }
+
+    /// Hands on the head of a batch whose events were handed on, before what was decided after it.
+    #[inline]
+    pub fn head(&mut self, head: BatchHead) {
+        self.heads.push(head).expect("Invariant: there was room and nobody else pushes");
+    }
+
+    /// Hands on a decision.
+    pub fn decided(&mut self, decided: &Decided) {
+        self.item(Item::Decided(*decided));
+    }
+
+    /// Hands on something for the ledger.
+    pub fn item(&mut self, item: Item) {
+        self.ledger.push(item).expect("Invariant: there was room and nobody else pushes");
+    }
+
+    /// Whether the writer still takes records.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        !self.ledger.is_abandoned()
+    }
+}

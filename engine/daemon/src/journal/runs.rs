@@ -1,0 +1,124 @@
+//! What runs a journal holds.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use engine_journal::disk::{Disk, RealDisk};
+use engine_journal::reader::End as JournalEnd;
+use engine_journal::records::{self, Begin, End};
+use engine_journal::{JournalError, Reader};
+
+use crate::cli_output::{Exit, Failure};
+
+/// One run of a journal.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Number of its first record.
+    pub seq: u64,
+    /// How it began.
+    pub begin: Begin,
+    /// How it ended; none when it was cut off.
+    pub end: Option<End>,
+}
+
+/// The files of this machine.
+#[must_use]
+pub fn disk() -> Arc<dyn Disk> {
+    Arc::new(RealDisk)
+}
+
+/// What a journal's error is reported as.
+#[must_use]
+pub fn failure(error: &JournalError) -> Failure {
+    let mut says = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        says = format!("{says}: {inner}");
+        cause = inner.source();
+    }
+    let (exit, hint) = match error {
+        JournalError::Io { operation, .. } if operation.starts_with("open") => {
+            (Exit::MissingFile, "check the path; it is taken from the current directory")
+        }
+        JournalError::Io { .. } | JournalError::Stopped { .. } if error.is_disk_full() => {
+            (Exit::Write, "free some room, or name another directory with --journal")
+        }
+        JournalError::Io { .. } | JournalError::Stopped { .. } => {
+            (Exit::Write, "name another directory with --journal, or leave it out: --no-journal")
+        }
+        JournalError::NotAJournal { .. } => {
+            (Exit::MissingFile, "riptide replay --journal DIR writes one")
+        }
+        JournalError::Locked { .. } => (Exit::Write, "wait for the other process, or stop it"),
+        JournalError::NewerVersion { .. } => {
+            (Exit::BadData, "read it with the program that wrote it")
+        }
+        JournalError::Damaged { .. }
+        | JournalError::MissingSegment { .. }
+        | JournalError::SameSeq { .. } => {
+            (Exit::BadData, "keep a copy; nothing before the damage is lost, nothing is repaired")
+        }
+        JournalError::TooLarge { .. }
+        | JournalError::OutOfOrder { .. }
+        | JournalError::ReservedKind { .. }
+        | JournalError::SegmentBytes { .. } => (Exit::BadConfig, "check [journal]"),
+    };
+    Failure::new(exit, says, hint)
+}
+
+/// A record whose content cannot be read though its checksum holds: another program's.
+#[must_use]
+pub fn unreadable(dir: &Path, seq: u64, what: &str) -> Failure {
+    Failure::new(
+        Exit::BadData,
+        format!("{}: record {seq}: {what}", dir.display()),
+        "read it with the program that wrote it",
+    )
+}
+
+/// Finds the runs of a journal. Reads all of it once, so that damage is met before anything runs.
+///
+/// # Errors
+///
+/// [`Failure`] naming file and offset.
+pub fn find(dir: &Path) -> Result<(Vec<Run>, JournalEnd), Failure> {
+    let mut reader = Reader::open(&disk(), dir).map_err(|error| failure(&error))?;
+    let mut runs: Vec<Run> = Vec::new();
+    while let Some(record) = reader.next_record().map_err(|error| failure(&error))? {
+        let seq = record.head.seq;
+        if !matches!(record.head.kind, records::BEGIN | records::END) {
+            continue;
+        }
+        check_version(dir, seq, record.head.version)?;
+        if record.head.kind == records::BEGIN {
+            let begin = records::decode(record.payload)
+                .map_err(|error| unreadable(dir, seq, &format!("the run's start: {error}")))?;
+            runs.push(Run { seq, begin, end: None });
+        } else if let Some(run) = runs.last_mut() {
+            let end = records::decode(record.payload)
+                .map_err(|error| unreadable(dir, seq, &format!("the run's end: {error}")))?;
+            run.end = Some(end);
+        }
+    }
+    let end = reader.end().expect("Invariant: the reader has come to its end");
+    Ok((runs, end))
+}
+
+/// Refuses records of a layout that this build does not know.
+///
+/// # Errors
+///
+/// [`Failure`] naming the record.
+pub fn check_version(dir: &Path, seq: u64, version: u16) -> Result<(), Failure> {
+    if version == records::VERSION {
+        return Ok(());
+    }
+    let says = format!("layout {version}, this build reads {}", records::VERSION);
+    Err(unreadable(dir, seq, &says))
+}
+
+/// The build that runs now.
+#[must_use]
+pub fn build() -> String {
+    format!("riptide {}", env!("CARGO_PKG_VERSION"))
+}

@@ -1,0 +1,291 @@
+//! The core's thread: takes batches, steps the core, hands records on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use connector_net::OddCounts;
+use engine_core::outbox::Decided;
+use engine_core::{Core, Outbox, Output, Probe, Tables, Taken};
+use engine_journal::records::{Begin, End};
+use engine_model::{Body, Event, Flags, Venue};
+use engine_telemetry::{Stage, StageHistograms};
+
+use super::collect::Collector;
+use super::merge::{Port, next_batch};
+use super::run::PartReport;
+use super::tables::Names;
+use crate::journal::recorder::{BatchHead, Item, Recorder, WriterGone};
+
+/// Measures the stages inside the core. The core cannot read it.
+struct StageProbe {
+    entered: Instant,
+    /// Of the current batch. Unit: nanoseconds; book, quote, signal, risk.
+    spent_ns: [u64; 4],
+    quoted: bool,
+}
+
+impl Probe for StageProbe {
+    fn enter(&mut self, _: engine_core::Stage) {
+        self.entered = Instant::now();
+    }
+
+    fn leave(&mut self, stage: engine_core::Stage) {
+        let ns = u64::try_from(self.entered.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let index = match stage {
+            engine_core::Stage::Book => 0,
+            engine_core::Stage::Quote => {
+                self.quoted = true;
+                1
+            }
+            engine_core::Stage::Signal => 2,
+            engine_core::Stage::Risk => 3,
+        };
+        self.spent_ns[index] += ns;
+    }
+}
+
+impl StageProbe {
+    fn end_batch(&mut self, histograms: &mut StageHistograms) {
+        let [book, quote, signal, risk] = core::mem::take(&mut self.spent_ns);
+        histograms.record(Stage::Book, book);
+        if core::mem::take(&mut self.quoted) {
+            histograms.record(Stage::Quote, quote);
+        }
+        histograms.record(Stage::Signal, signal);
+        histograms.record(Stage::Risk, risk);
+    }
+}
+
+/// How a run is numbered and begun.
+pub(super) struct Numbered {
+    /// Its first record.
+    pub(super) begin: Begin,
+    /// The number of that.
+    pub(super) begin_seq: u64,
+}
+
+/// A day in nanoseconds.
+const DAY_NS: u64 = 86_400_000_000_000;
+
+/// The core's side of a part.
+pub(super) struct Driver<'a> {
+    core: Core,
+    out: Outbox,
+    ports: Vec<Port>,
+    probe: StageProbe,
+    collected: Collector,
+    recorder: Option<&'a mut Recorder>,
+    anchor_wanted: Option<Arc<AtomicBool>>,
+    /// What was decided in the batch so far, for the recorder.
+    pending: Vec<Decided>,
+    numbered: Numbered,
+    events: u64,
+    batches: u64,
+    first_ns: u64,
+    day: u64,
+}
+
+impl<'a> Driver<'a> {
+    pub(super) fn new(
+        core: Core,
+        ports: Vec<Port>,
+        recorder: Option<&'a mut Recorder>,
+        anchor_wanted: Option<Arc<AtomicBool>>,
+        numbered: Numbered,
+    ) -> Self {
+        let pairs = core.pairs().len();
+        let probe = StageProbe { entered: Instant::now(), spent_ns: [0; 4], quoted: false };
+        Self {
+            core,
+            out: Outbox::for_pairs(pairs),
+            ports,
+            probe,
+            collected: Collector::new(pairs),
+            recorder,
+            anchor_wanted,
+            pending: Vec::with_capacity(2 * Outbox::capacity_for(pairs)),
+            numbered,
+            events: 0,
+            batches: 0,
+            first_ns: 0,
+            day: 0,
+        }
+    }
+
+    /// Takes batches until the input ends. False when the journal's writer has gone.
+    pub(super) fn drive(
+        &mut self,
+        histograms: &mut StageHistograms,
+        mut idle: impl FnMut(usize),
+    ) -> bool {
+        let mut ports = core::mem::take(&mut self.ports);
+        let ended = loop {
+            let mut gone = false;
+            let more = next_batch(&mut ports, &mut idle, histograms, |first, second| {
+                gone = self.batch(first, second).is_err();
+            });
+            if gone {
+                break false;
+            }
+            if !more {
+                break self.end().is_ok();
+            }
+            self.probe.end_batch(histograms);
+        };
+        self.ports = ports;
+        ended
+    }
+
+    /// Takes no more input: lanes that wait for room see it and end.
+    pub(super) fn abandon_input(&mut self) {
+        self.ports.clear();
+    }
+
+    fn batch(&mut self, first: &[Event], second: &[Event]) -> Result<(), WriterGone> {
+        let Some(start) = first.first() else { return Ok(()) };
+        if self.events == 0 {
+            self.begin(start)?;
+        }
+        self.take(first, second)?;
+        self.anchor_if_due()
+    }
+
+    /// The first batch is preceded by what the wall clock showed: recordings carry Unix time.
+    fn begin(&mut self, start: &Event) -> Result<(), WriterGone> {
+        self.first_ns = start.recv_ns;
+        self.day = start.recv_ns / DAY_NS;
+        let has_clock = matches!(start.body, Body::Clock { .. });
+        self.numbered.begin.clock = (start.recv_ns, start.recv_ns);
+        if let Body::Clock { wall_ns } = start.body {
+            self.numbered.begin.clock = (start.recv_ns, wall_ns);
+        }
+        let begin_seq = self.numbered.begin_seq;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.wait_for_room(0)?;
+            recorder.item(Item::Begin(Box::new(self.numbered.begin.clone()), begin_seq));
+        }
+        self.anchor(begin_seq)?;
+        if !has_clock {
+            let clock = Event {
+                recv_ns: start.recv_ns,
+                venue_ns: 0,
+                seq: 0,
+                market: Event::NO_MARKET,
+                venue: Venue::Coinbase,
+                flags: Flags(Flags::END_OF_BATCH),
+                body: Body::Clock { wall_ns: start.recv_ns },
+            };
+            self.take(&[clock], &[])?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, first: &[Event], second: &[Event]) -> Result<(), WriterGone> {
+        let count = first.len() + second.len();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.wait_for_room(count)?;
+            recorder.events(first);
+            recorder.events(second);
+        }
+        for event in first.iter().chain(second) {
+            let taken = self.core.step(event, &mut self.out, &mut self.probe);
+            assert_eq!(taken, Taken::Recorded, "Invariant: inputs of a replay hold no empty ticks");
+            self.collected.take(self.out.outputs());
+            if self.recorder.is_some() {
+                let decided = self.out.outputs().iter().filter_map(|output| match output {
+                    Output::Decided(decided) => Some(*decided),
+                    Output::Evaluated(_) => None,
+                });
+                self.pending.extend(decided);
+            }
+            self.out.clear();
+        }
+        self.events += count as u64;
+        self.batches += 1;
+        if let Some(recorder) = &mut self.recorder {
+            let seq = self.core.batch_seq();
+            // What timers decided before the batch goes before it.
+            let before = self.pending.partition_point(|decided| decided.seq < seq);
+            for decided in &self.pending[..before] {
+                recorder.decided(decided);
+            }
+            recorder.head(BatchHead { seq, events: count });
+            for decided in &self.pending[before..] {
+                recorder.decided(decided);
+            }
+            self.pending.clear();
+        }
+        Ok(())
+    }
+
+    /// An anchor at each new segment and each new day.
+    fn anchor_if_due(&mut self) -> Result<(), WriterGone> {
+        let Some(wanted) = &self.anchor_wanted else { return Ok(()) };
+        let day = self.core.now_ns() / DAY_NS;
+        // A look at the flag costs nothing that counts; taking it happens once a segment.
+        if (!wanted.load(Ordering::Relaxed) && day == self.day) || self.core.is_in_batch() {
+            return Ok(());
+        }
+        wanted.store(false, Ordering::Relaxed);
+        self.day = day;
+        self.anchor(self.core.seq())
+    }
+
+    fn anchor(&mut self, seq: u64) -> Result<(), WriterGone> {
+        let Some(recorder) = &mut self.recorder else { return Ok(()) };
+        let state = postcard::to_allocvec(&self.core);
+        let state = state.expect("Invariant: a core has a stored form");
+        recorder.wait_for_room(0)?;
+        recorder.item(Item::Anchor { seq, at_ns: self.core.now_ns(), state });
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), WriterGone> {
+        if self.events == 0 {
+            return Ok(());
+        }
+        let end = End {
+            digest: self.core.digest(),
+            events: self.events,
+            batches: self.batches,
+            open_opportunities: u32::try_from(self.core.still_open().count()).unwrap_or(u32::MAX),
+            open_trades: u32::try_from(self.core.desk().trades().count()).unwrap_or(u32::MAX),
+        };
+        self.anchor(self.core.seq())?;
+        let Some(recorder) = &mut self.recorder else { return Ok(()) };
+        recorder.wait_for_room(0)?;
+        recorder.item(Item::End(end, self.core.seq() + 1, self.core.now_ns()));
+        Ok(())
+    }
+
+    pub(super) fn into_report(
+        mut self,
+        name: String,
+        inputs: Vec<(String, i64)>,
+        tables: Tables,
+        names: Names,
+    ) -> PartReport {
+        let (markets, hash) = self.collected.finish(&self.core);
+        PartReport {
+            name,
+            inputs,
+            records: 0,
+            frames: 0,
+            events: self.events,
+            batches: self.batches,
+            odd: OddCounts::default(),
+            oversized: 0,
+            unproven_joins: Vec::new(),
+            tables,
+            names,
+            pairs: self.core.pairs().to_vec(),
+            collected: self.collected,
+            markets,
+            hash,
+            span_ns: (self.first_ns, self.core.now_ns()),
+            begin_seq: self.numbered.begin_seq,
+            end_seq: self.core.seq() + 1,
+        }
+    }
+}
