@@ -12,6 +12,7 @@ use engine_model::Venue;
 use engine_poolmath::whirlpool::{Amount, Direction};
 
 use crate::cli_output::{Exit, Failure, Form, note, write_failed, write_text};
+use crate::journal::verify;
 use crate::replay::JournalTo;
 use crate::{check, inspect_book, replay};
 
@@ -27,6 +28,8 @@ struct Cli {
 enum Command {
     /// Run recordings through the whole engine and report what it saw
     Replay(ReplayArgs),
+    /// Replay a journal and compare every decision with the recorded ones
+    Verify(VerifyArgs),
     /// Look into a single recording or account file
     #[command(subcommand)]
     Inspect(Inspect),
@@ -61,6 +64,19 @@ struct ReplayArgs {
     /// Threads: 1 decodes on the core's own thread; the results are the same
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: Option<u16>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    /// The journal; by default the one of the last replay
+    #[arg(value_name = "DIR", default_value = replay::JOURNAL_DEFAULT)]
+    dir: PathBuf,
+    /// Start at the anchor with this number
+    #[arg(long, value_name = "SEQ")]
+    from: Option<u64>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -192,6 +208,10 @@ fn dispatch(command: Command) -> ExitCode {
                 form,
             })
             .into()
+        }
+        Command::Verify(args) => {
+            let VerifyArgs { dir, from, json } = args;
+            verify::command(&verify::VerifyArgs { dir: &dir, from, form: form(json) }).into()
         }
         Command::Check(args) => check::run(&args.config, &args.sets, form(args.json)).into(),
         Command::Inspect(Inspect::Book(args)) => {
