@@ -1,4 +1,4 @@
-//! The recording that ships with the project: two minutes of the emulated market as recorder files.
+//! The recording that ships with the project: four minutes of the emulated market as recorder files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ pub const SEED: u64 = 0x5249_5054_4944_4501;
 pub const START_NS: u64 = 1_786_316_400_000_000_000;
 
 /// Its length. Unit: nanoseconds.
-pub const LENGTH_NS: u64 = 120_000_000_000;
+pub const LENGTH_NS: u64 = 240_000_000_000;
 
 /// Compression of the files. Only what is inside is compared, so a newer compressor may differ.
 const ZSTD_LEVEL: i32 = 19;

@@ -1,7 +1,7 @@
 //! A small market that does not exist: three exchanges and one pool around a hidden fair price.
 //!
 //! [`market`] is the state machine: given a seed and a script it says, frame by frame, what the
-//! venues would have sent, in their own wire formats. [`bundle`] runs it for two minutes and writes
+//! venues would have sent, in their own wire formats. [`bundle`] runs it for four minutes and writes
 //! the recording that ships with the project; emulators of live venues drive the same state machine
 //! from real time.
 //!

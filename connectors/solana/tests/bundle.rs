@@ -43,7 +43,7 @@ fn the_shipped_pool_reads_without_an_oddity() {
     let count = |wanted: fn(&Body) -> bool| events().filter(|event| wanted(&event.body)).count();
     assert_eq!(count(|body| matches!(body, Body::BookClear)), 1, "one bootstrap");
     assert_eq!(count(|body| matches!(body, Body::BookDoubt { .. })), 0);
-    assert!(count(|body| matches!(body, Body::Slot { .. })) > 250, "two minutes of slots");
+    assert!(count(|body| matches!(body, Body::Slot { .. })) > 250, "four minutes of slots");
     assert!(count(|body| matches!(body, Body::Param { .. })) > 5, "priority fees");
     assert!(count(|body| matches!(body, Body::PoolPrice { .. })) > 100, "prices");
     assert_eq!(decoder.mint_powers(&WRAPPED_SOL_MINT), Some(MintPowers::NONE));

@@ -11,26 +11,26 @@ use super::{data, lines};
 
 const SPACING: i32 = 64;
 
-fn bytes(account: &Value) -> Vec<u8> {
+pub(super) fn bytes(account: &Value) -> Vec<u8> {
     let bytes = STANDARD.decode(account["data"][0].as_str().expect("a text")).expect("base64");
     assert_eq!(account["space"], bytes.len());
     bytes
 }
 
-fn i32_at(bytes: &[u8], at: usize) -> i32 {
+pub(super) fn i32_at(bytes: &[u8], at: usize) -> i32 {
     i32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes"))
 }
 
-fn u128_at(bytes: &[u8], at: usize) -> u128 {
+pub(super) fn u128_at(bytes: &[u8], at: usize) -> u128 {
     u128::from_le_bytes(bytes[at..at + 16].try_into().expect("16 bytes"))
 }
 
 /// Net liquidity by tick, from the accounts seen so far.
 #[derive(Default)]
-struct Ticks(BTreeMap<i32, i128>);
+pub(super) struct Ticks(pub(super) BTreeMap<i32, i128>);
 
 impl Ticks {
-    fn array(&mut self, bytes: &[u8]) {
+    pub(super) fn array(&mut self, bytes: &[u8]) {
         assert_eq!(bytes.len(), 9_988);
         assert_eq!(bytes[..8], [0x45, 0x61, 0xbd, 0xbe, 0x6e, 0x07, 0x42, 0xbb]);
         let start = i32_at(bytes, 8);
@@ -134,7 +134,7 @@ fn fees_are_asked_for_often_enough() {
         .filter(|line| line["request"].as_str().is_some_and(|text| text.contains("Prioritization")))
         .map(data)
         .collect();
-    assert_eq!(answers.len(), 10);
+    assert_eq!(answers.len(), 20);
     assert!(
         answers.iter().all(|answer| answer["result"].as_array().is_some_and(|l| l.len() == 150))
     );

@@ -75,6 +75,11 @@ fn every_episode_is_there() {
         ("a whale leaves the pool cheap", 3, 1, 90_000, 4_000..7_000, 40..100),
         ("Bitstamp cheap for 5 s", 2, 1, 100_700, 3_000..5_000, 60..100),
         ("Bitstamp two seconds behind", 1, 2, 110_000, 1_500..2_500, 150..300),
+        ("a whale leaves the pool rich", 1, 3, 168_000, 4_000..5_000, 60..100),
+        ("Bitstamp cheap and Gemini rich for 2 s", 2, 1, 180_000, 1_800..2_100, 50..90),
+        ("the same for 45 ms", 2, 1, 196_000, 20..60, 50..90),
+        ("the same until a second leg would arrive", 2, 1, 204_000, 50..100, 50..90),
+        ("the same until its bids vanish", 2, 1, 212_000, 50..100, 50..90),
     ] {
         let found = gaps.iter().find(|gap| {
             let length = (gap.closed_us - gap.opened_us) / 1_000;
@@ -89,7 +94,8 @@ fn every_episode_is_there() {
 
 #[test]
 fn nothing_opens_where_nothing_is_arranged() {
-    let quiet = [(2_000, 9_900), (15_000, 21_900), (36_000, 41_900), (52_000, 55_900)];
+    let quiet =
+        [(2_000, 9_900), (15_000, 21_900), (36_000, 41_900), (52_000, 55_900), (120_000, 167_700)];
     for gap in gaps() {
         let at_ms = gap.opened_us / 1_000;
         assert!(!quiet.iter().any(|(from, to)| (*from..*to).contains(&at_ms)), "{gap:?}");

@@ -8,6 +8,7 @@ mod decoders;
 mod episodes;
 mod frames;
 mod recorded;
+mod trades;
 mod view;
 
 use std::path::PathBuf;

@@ -57,6 +57,8 @@ pub(super) struct View {
     pub(super) pool: Option<Decimal>,
     joined_us: [u64; 2],
     held: [Vec<Value>; 2],
+    /// The line that was applied last, when it came from the chain.
+    pub(super) chain_line: Option<Value>,
 }
 
 pub(super) const FILES: [&str; 4] = ["coinbase", "gemini", "bitstamp", "solana"];
@@ -88,7 +90,13 @@ impl View {
             pool: None,
             joined_us: [0; 2],
             held: [Vec::new(), Vec::new()],
+            chain_line: None,
         }
+    }
+
+    /// When the next frame comes. Unit: microseconds since the recording's first moment.
+    pub(super) fn next_us(&self) -> Option<u64> {
+        self.records.as_slice().first().map(|record| record.0)
     }
 
     /// Applies the next frame; gives its time and what it changed.
@@ -100,6 +108,7 @@ impl View {
             2 => self.bitstamp(&line),
             _ => self.solana(&line),
         };
+        self.chain_line = (source == 3).then_some(line);
         Some((at_us, place))
     }
 

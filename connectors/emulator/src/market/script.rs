@@ -119,7 +119,8 @@ impl Script {
         priority_fee: Track::flat(50_000),
     };
 
-    /// The two minutes of the shipped bundle. Times are those of the venues; frames arrive later by
+    /// The four minutes of the shipped bundle: two of gaps of every size and length, one in which
+    /// halts have time to end, one in which each way a trade can go happens. Times are those of the venues; frames arrive later by
     /// each venue's latency (Coinbase 62 ms, Gemini 48 ms, Bitstamp 85 ms, chain 120 ms, about).
     pub const SHIPPED: Self = Self {
         // 30 s: everybody but the pool moves up by 2.2 %; 110 s: everybody but Bitstamp falls 1.7 %.
@@ -135,6 +136,8 @@ impl Script {
                     (50_500, 0),
                     (84_000, -25_000),
                     (84_070, 0),
+                    (167_800, -3_500),
+                    (172_000, 0),
                 ],
             },
             // Gemini: 10 s rich for 4 s with a peak; 42 s rich for 90 ms.
@@ -148,6 +151,20 @@ impl Script {
                     (14_000, 0),
                     (42_000, 16_000),
                     (42_090, 0),
+                    (179_990, 7_500),
+                    (182_000, 0),
+                    (187_990, 7_500),
+                    (188_500, 0),
+                    (195_990, 7_500),
+                    (196_300, 0),
+                    (199_990, 7_500),
+                    (201_500, 0),
+                    (203_990, 7_500),
+                    (204_110, 0),
+                    (211_990, 7_500),
+                    (212_110, 0),
+                    (230_000, 7_500),
+                    (233_000, 0),
                 ],
             },
             // Bitstamp: 22 s cheap for 60 ms; 56 s cheap while its asks run out; 100 s cheap for 5 s;
@@ -166,6 +183,20 @@ impl Script {
                     (110_035, 17_000),
                     (112_000, 8_000),
                     (112_600, 0),
+                    (180_000, -7_500),
+                    (182_000, 0),
+                    (188_000, -7_500),
+                    (188_300, 0),
+                    (196_000, -7_500),
+                    (196_045, 0),
+                    (200_000, -7_500),
+                    (201_500, 0),
+                    (204_000, -7_500),
+                    (204_300, 0),
+                    (212_000, -7_500),
+                    (212_300, 0),
+                    (230_000, -7_500),
+                    (233_000, 0),
                 ],
             },
         ],
@@ -173,7 +204,18 @@ impl Script {
             FLAT,
             FLAT,
             // 56 s: 12 SOL, 120 ms later 2 SOL (a later fill is partial).
-            Track { before: 0, keys: &[(56_000, 12_000), (56_120, 2_000), (56_450, 0)] },
+            // 188 s: the same, and the asks are gone before our order is there.
+            Track {
+                before: 0,
+                keys: &[
+                    (56_000, 12_000),
+                    (56_120, 2_000),
+                    (56_450, 0),
+                    (188_000, 12_000),
+                    (188_040, 2_000),
+                    (188_300, 0),
+                ],
+            },
         ],
         thin_bids_milli: [
             FLAT,
@@ -181,7 +223,14 @@ impl Script {
             // is missed).
             Track {
                 before: 0,
-                keys: &[(100_950, 300), (101_200, 0), (103_650, 150), (104_100, 0)],
+                keys: &[
+                    (100_950, 300),
+                    (101_200, 0),
+                    (103_650, 150),
+                    (104_100, 0),
+                    (212_110, 300),
+                    (212_900, 0),
+                ],
             },
             FLAT,
         ],
@@ -221,9 +270,11 @@ impl Script {
                 (97_000, 700_000),
                 (109_900, 0),
                 (110_900, 800_000),
+                (167_900, 0),
+                (172_500, 700_000),
             ],
         },
-        whales: &[(90_000, -16_000)],
+        whales: &[(90_000, -16_000), (168_000, 13_000)],
         liquidity: &[
             LiquidityChange::Open {
                 at_ms: 18_000,
