@@ -1,7 +1,7 @@
 //! The pure state machine: events go in one at a time, what follows from them comes out.
 //!
 //! Order of the modules: [`num`], [`timers`], [`tables`], [`market`] (books, pools, rates),
-//! [`signal`], [`risk`], [`execution`], [`outbox`], [`desk`], [`step`],
+//! [`signal`], [`risk`], [`execution`], [`outbox`], [`explain`], [`probe`], [`desk`], [`step`],
 //! [`state`]. A module uses those to its
 //! left only. Deliberately absent: I/O,
 //! clocks, threads, floats, hash maps and randomness; time is the receive time of the event. The
@@ -13,6 +13,7 @@ extern crate alloc;
 
 pub mod desk;
 pub mod execution;
+pub mod explain;
 pub mod market;
 pub mod num;
 pub mod outbox;

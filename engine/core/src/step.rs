@@ -6,6 +6,7 @@ use engine_model::event::Event;
 use engine_model::{Body, MarketId, PairId, ParamKey};
 
 use crate::desk::{Desk, Hands, Settings};
+use crate::explain::Seen;
 use crate::market::world::{Market, World};
 use crate::outbox::{Decided, Decision, Outbox, Output};
 use crate::probe::{Probe, Stage};
@@ -232,7 +233,7 @@ impl Core {
                 TimerId::Day => desk.day_due(&mut hands),
                 TimerId::Stale => desk.stale_due(&mut hands),
                 TimerId::Watch => desk.watch_due(&mut hands),
-                TimerId::Order(place) => desk.order_due(&mut hands, place),
+                TimerId::Order(place) => desk.order_due(&mut hands, place, probe),
                 TimerId::Sweep => (),
             }
             self.mark_touched();
@@ -246,11 +247,11 @@ impl Core {
         probe.enter(Stage::Signal);
         for pair in 0..self.pairs.len() {
             if self.tracker.is_open(self.pairs[pair].id) {
-                self.look_at(pair, out);
+                self.look_at(pair, out, probe);
             }
         }
         let (desk, mut hands) = self.split(out);
-        desk.consider(&mut hands);
+        desk.consider(&mut hands, probe);
         probe.leave(Stage::Signal);
     }
 
@@ -289,7 +290,7 @@ impl Core {
     fn end_batch(&mut self, out: &mut Outbox, probe: &mut impl Probe) {
         self.batch += 1;
         let (desk, mut hands) = self.split(out);
-        desk.land(&mut hands);
+        desk.land(&mut hands, probe);
         self.mark_touched();
         self.refresh_pools(probe);
         probe.enter(Stage::Signal);
@@ -298,7 +299,7 @@ impl Core {
             self.is_changed[market.index()] = false;
             for slot in 0..self.pairs_of_market[market.index()].len() {
                 let pair = usize::from(self.pairs_of_market[market.index()][slot]);
-                self.look_at(pair, out);
+                self.look_at(pair, out, probe);
             }
         }
         self.changed.clear();
@@ -306,7 +307,7 @@ impl Core {
         if self.desk.is_trading() {
             probe.enter(Stage::Risk);
             let (desk, mut hands) = self.split(out);
-            desk.consider(&mut hands);
+            desk.consider(&mut hands, probe);
             desk.arm_watch(&mut hands);
             probe.leave(Stage::Risk);
         }
@@ -336,12 +337,13 @@ impl Core {
         }
     }
 
-    fn look_at(&mut self, pair: usize, out: &mut Outbox) {
+    fn look_at(&mut self, pair: usize, out: &mut Outbox, probe: &mut impl Probe) {
         if self.looked_at[pair] == self.batch {
             return;
         }
         self.looked_at[pair] = self.batch;
         let look = self.world.evaluate(&self.pairs[pair], self.seq, self.now_ns);
+        probe.looked(&Seen::new(&self.world, self.now_ns), &look);
         self.digest = mixed(self.digest, &look);
         out.push(Output::Evaluated(look));
         if self.desk.is_trading() {

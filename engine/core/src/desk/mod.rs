@@ -21,8 +21,10 @@ use crate::execution::spec::{Retrade, Venues};
 use crate::execution::trade::{Answer, Hedge, Next, Order, Purpose};
 use crate::execution::venue::{Flight, Flights};
 use crate::execution::{Plan, Spec, Trade};
+use crate::explain::{Judgement, Seen};
 use crate::market::world::{Margins, World};
 use crate::outbox::{Decided, Decision, Fate, Outbox, Output, Refusal};
+use crate::probe::Probe;
 use crate::risk::agreement::Hysteresis;
 use crate::risk::daily::Daily;
 use crate::risk::drift::Drift;
@@ -303,7 +305,7 @@ impl Desk {
     }
 
     /// Takes the candidates of a batch through risk, the most profitable first.
-    pub(crate) fn consider(&mut self, hands: &mut Hands<'_>) {
+    pub(crate) fn consider(&mut self, hands: &mut Hands<'_>, probe: &mut impl Probe) {
         if self.candidates.is_empty() {
             return;
         }
@@ -313,18 +315,32 @@ impl Desk {
         self.mark_positions(hands);
         for index in 0..self.candidates.len() {
             let (_, look, opportunity) = self.candidates[index];
-            self.consider_one(hands, &look, opportunity);
+            self.consider_one(hands, &look, opportunity, probe);
         }
         self.candidates.clear();
     }
 
-    fn consider_one(&mut self, hands: &mut Hands<'_>, look: &Evaluation, opportunity: u64) {
+    fn consider_one(
+        &mut self,
+        hands: &mut Hands<'_>,
+        look: &Evaluation,
+        opportunity: u64,
+        probe: &mut impl Probe,
+    ) {
         let pair = &hands.pairs[look.pair.index()];
         let Ok(plan) = hands.world.plan(pair, look, opportunity, &self.settings.execution) else {
             // An earlier trade of this batch has taken what the look saw; the next look decides.
             return;
         };
         let (facts, halt) = self.facts(hands, pair, &plan);
+        let judgement = Judgement {
+            plan: &plan,
+            facts: &facts,
+            limits: &self.settings.limits,
+            halts: &self.state.halts,
+            subject: &self.subjects[pair.id.index()],
+        };
+        probe.judged(&Seen::new(hands.world, hands.now_ns), &judgement);
         match approve(plan, &facts, &self.settings.limits) {
             Ok(approved) => self.open(hands, approved),
             Err(refused) => {
@@ -409,19 +425,19 @@ impl Desk {
     }
 
     /// An order has reached its venue, or has waited too long for its slot.
-    pub(crate) fn order_due(&mut self, hands: &mut Hands<'_>, place: u8) {
+    pub(crate) fn order_due(&mut self, hands: &mut Hands<'_>, place: u8, probe: &mut impl Probe) {
         let chain_slot = hands.world.chain_slot;
         let timeout_ns = self.settings.execution.landing_timeout_ns;
         let Some(flight) = self.state.flights.get_mut(place) else { return };
         if flight.landing_slot == 0 {
-            self.execute(hands, place);
+            self.execute(hands, place, probe);
         } else if flight.has_arrived {
             self.end_flight(hands, place, Answer::Expired);
         } else {
             flight.has_arrived = true;
             let is_due = flight.landing_slot <= chain_slot;
             if is_due {
-                self.execute(hands, place);
+                self.execute(hands, place, probe);
             } else {
                 hands.timers.set(TimerId::Order(place), hands.now_ns.saturating_add(timeout_ns));
             }
@@ -429,15 +445,16 @@ impl Desk {
     }
 
     /// Chain legs whose slot has come, once a batch has been applied.
-    pub(crate) fn land(&mut self, hands: &mut Hands<'_>) {
+    pub(crate) fn land(&mut self, hands: &mut Hands<'_>, probe: &mut impl Probe) {
         while let Some(place) = self.state.flights.landed(hands.world.chain_slot) {
-            self.execute(hands, place);
+            self.execute(hands, place, probe);
         }
     }
 
-    fn execute(&mut self, hands: &mut Hands<'_>, place: u8) {
+    fn execute(&mut self, hands: &mut Hands<'_>, place: u8, probe: &mut impl Probe) {
         let Some(flight) = self.state.flights.get_mut(place) else { return };
         let flight = *flight;
+        probe.executing(&Seen::new(hands.world, hands.now_ns), &flight);
         let answer = hands.world.execute(&flight, hands.now_ns);
         hands.touched.push(flight.order.market());
         self.end_flight(hands, place, answer);
