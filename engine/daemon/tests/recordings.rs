@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use engine_daemon::cli_output::Form;
 use engine_daemon::replay::ReplayArgs;
 use engine_daemon::replay::bundle::Plan;
+use engine_daemon::replay::prepare::Work;
 use engine_daemon::replay::run::{Report, run};
 use indicatif::ProgressBar;
 use serde_json::json;
@@ -54,15 +54,10 @@ fn rest(second: &str, symbol: &str, micros: u64, sides: (&str, &str)) -> String 
 }
 
 fn replayed(path: &Path) -> Result<Report, String> {
-    let args = ReplayArgs {
-        path: Some(path.to_owned()),
-        config: None,
-        sets: Vec::new(),
-        threads: None,
-        form: Form::Text,
-    };
+    let args = ReplayArgs { path: Some(path.to_owned()), ..ReplayArgs::default() };
     let plan = Plan::find(&args).map_err(|_| "no plan".to_owned())?;
-    run(&plan, 2, std::time::Instant::now(), &ProgressBar::hidden()).map_err(|failure| failure.says)
+    let (work, bar) = (Work::Recordings(&plan), ProgressBar::hidden());
+    run(&work, None, 2, std::time::Instant::now(), &bar).map_err(|failure| failure.says)
 }
 
 /// Best bid and ask in ticks of the market that holds this symbol.
@@ -138,7 +133,7 @@ fee_tier = "a tier"
 taker_fee_bps = 10
 stale_after_ms = 5000
 [caps]
-order_notional_usd = 1000
+order_notional_usd = 500
 "#;
 
 fn bundle(captures: &[(&str, &str, String)]) -> tempfile::TempDir {

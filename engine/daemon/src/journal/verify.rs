@@ -342,6 +342,8 @@ impl Walk<'_> {
     }
 
     fn end(&mut self, end: &End, seq: u64) -> bool {
+        self.begin = None;
+        self.close_range();
         let Some(replayed) = &mut self.replayed else { return false };
         let mut difference = replayed.settle(seq);
         if difference.is_none() && end.digest != replayed.core.digest() {
@@ -351,7 +353,6 @@ impl Walk<'_> {
             difference = Some(found);
         }
         self.found.difference = difference;
-        self.begin = None;
         self.replayed = None;
         self.found.difference.is_some()
     }

@@ -6,6 +6,7 @@
 
 pub mod bundle;
 pub mod collect;
+pub mod cost;
 mod drive;
 pub mod json;
 pub mod merge;
@@ -71,6 +72,22 @@ pub struct ReplayArgs {
     pub threads: Option<usize>,
     /// Form of the report.
     pub form: Form,
+}
+
+impl Default for ReplayArgs {
+    /// The bundle that ships, as text, without a journal.
+    fn default() -> Self {
+        Self {
+            path: None,
+            config: None,
+            sets: Vec::new(),
+            journal: JournalTo::Nowhere,
+            sync: None,
+            acknowledge: None,
+            threads: None,
+            form: Form::Text,
+        }
+    }
 }
 
 /// The command.
