@@ -10,7 +10,7 @@ use super::facts::{
     Settlement, Sizing, Spend, Status, UnwindBound,
 };
 use super::halt::TradingState;
-use super::verdict::{Denial, Observed, Verdict};
+use super::verdict::{CheckResult, Checked, Denial, Observed, Verdict};
 use super::{Check, Limits};
 use crate::market::take::Take;
 use crate::num::ratio::{mul_div_ceil, mul_div_floor};
@@ -19,10 +19,11 @@ use engine_model::units::PPM_ONE;
 /// Denominator of shares, as money counts.
 const PPM: i128 = PPM_ONE as i128;
 
-/// What a failed check saw, and the limit that it held it against.
+/// What a check saw, and the limit that it held it against.
 type Finding = (Observed, i128);
 
-type Outcome = Result<(), Finding>;
+/// What a passed check saw, none where it does not apply; or what a failed one did.
+type Outcome = Result<Option<Finding>, Finding>;
 
 enum Rule {
     /// Of the whole trade.
@@ -101,6 +102,20 @@ const REDUCING: [(Check, ReducingRule); 16] = [
     (Check::VenueStatus, ReducingRule::Leg(venue_status)),
 ];
 
+/// Every check of a trade in order, passed or failed; the buy leg before the sell leg.
+pub fn for_each_check(facts: &Facts, limits: &Limits, mut found: impl FnMut(Checked)) {
+    for (check, rule) in &OPENING {
+        match rule {
+            Rule::Trade(rule) => found(Checked::of(*check, None, rule(facts, limits))),
+            Rule::Leg(rule) => {
+                for (leg, facts) in (0..).zip(&facts.legs) {
+                    found(Checked::of(*check, Some(leg), rule(facts, limits)));
+                }
+            }
+        }
+    }
+}
+
 /// Every failed check of a trade, in order; the buy leg before the sell leg.
 pub fn for_each_denial(facts: &Facts, limits: &Limits, mut found: impl FnMut(Denial)) {
     for (check, rule) in &OPENING {
@@ -147,6 +162,17 @@ pub fn judge_reducing(facts: &ReducingFacts, limits: &Limits) -> Verdict {
     verdict
 }
 
+impl Checked {
+    fn of(check: Check, leg: Option<u8>, outcome: Outcome) -> Self {
+        let (result, seen) = match outcome {
+            Ok(Some(seen)) => (CheckResult::Passed, seen),
+            Ok(None) => (CheckResult::NotApplicable, (Observed::Missing, 0)),
+            Err(seen) => (CheckResult::Failed, seen),
+        };
+        Self { check, leg, result, observed: seen.0, limit: seen.1 }
+    }
+}
+
 fn report(check: Check, leg: Option<u8>, outcome: Outcome, found: &mut impl FnMut(Denial)) {
     if let Err((observed, limit)) = outcome {
         found(Denial { check, leg, observed, limit });
@@ -154,11 +180,13 @@ fn report(check: Check, leg: Option<u8>, outcome: Outcome, found: &mut impl FnMu
 }
 
 fn at_most(observed: Observed, limit: i128) -> Outcome {
-    observed.value().is_some_and(|value| value <= limit).then_some(()).ok_or((observed, limit))
+    let seen = (observed, limit);
+    if observed.value().is_some_and(|value| value <= limit) { Ok(Some(seen)) } else { Err(seen) }
 }
 
 fn at_least(observed: Observed, limit: i128) -> Outcome {
-    observed.value().is_some_and(|value| value >= limit).then_some(()).ok_or((observed, limit))
+    let seen = (observed, limit);
+    if observed.value().is_some_and(|value| value >= limit) { Ok(Some(seen)) } else { Err(seen) }
 }
 
 /// A limit of a size that came as an input too: where it is missing, that is what was seen.
@@ -172,7 +200,8 @@ fn sizes(size: Option<u128>, bound: Option<u128>) -> Result<(u128, i128), Findin
 
 fn mode_gate(mode: u8, target: u8) -> Outcome {
     let (mode, target) = (i128::from(mode), i128::from(target));
-    if mode == target { Ok(()) } else { Err((Observed::Value(target), mode)) }
+    let seen = (Observed::Value(target), mode);
+    if mode == target { Ok(Some(seen)) } else { Err(seen) }
 }
 
 fn may_open(facts: &Facts, _: &Limits) -> Outcome {
@@ -260,13 +289,13 @@ fn order_notional(leg: &LegFacts, limits: &Limits) -> Outcome {
 fn book_age(leg: &LegFacts, limits: &Limits) -> Outcome {
     match leg.data {
         DataAge::Book { age_ns } => at_most(Observed::of(age_ns), limits.book_age_ns_max.into()),
-        DataAge::Pool { .. } => Ok(()),
+        DataAge::Pool { .. } => Ok(None),
     }
 }
 
 fn pool_age(leg: &LegFacts, limits: &Limits) -> Outcome {
     match leg.data {
-        DataAge::Book { .. } => Ok(()),
+        DataAge::Book { .. } => Ok(None),
         DataAge::Pool { age_slots } => {
             at_most(Observed::of(age_slots), limits.pool_age_slots_max.into())
         }
@@ -291,7 +320,7 @@ fn unwind_collar(facts: &ReducingFacts, limits: &Limits) -> Outcome {
 
 fn last_trade_collar(leg: &LegFacts, limits: &Limits) -> Outcome {
     if leg.last_trade_price.is_none() {
-        return Ok(());
+        return Ok(None);
     }
     collar(leg.limit_price, leg.last_trade_price, limits.last_trade_collar_ppm)
 }
@@ -360,7 +389,7 @@ fn reference_agreement(facts: &Facts, limits: &Limits) -> Outcome {
 
 fn quote_currency(leg: &LegFacts, limits: &Limits) -> Outcome {
     match leg.settlement {
-        Settlement::Numeraire => Ok(()),
+        Settlement::Numeraire => Ok(None),
         Settlement::Other { price, .. } => {
             let low = Observed::of(price.map(|price| price.low_ppm));
             let high = Observed::of(price.map(|price| price.high_ppm));
@@ -387,7 +416,7 @@ fn all_trades(facts: &Facts, limits: &Limits) -> Outcome {
 
 fn duplicate_order(leg: &LegFacts, limits: &Limits) -> Outcome {
     match leg.last_equal {
-        Some(LastEqual::Never) => Ok(()),
+        Some(LastEqual::Never) => Ok(None),
         Some(LastEqual::AgeNs(age_ns)) => {
             at_least(Observed::of(Some(age_ns)), limits.duplicate_window_ns.into())
         }
@@ -423,7 +452,7 @@ fn base_position(leg: &LegFacts, limits: &Limits) -> Outcome {
 
 fn settlement_position(leg: &LegFacts, limits: &Limits) -> Outcome {
     match leg.settlement {
-        Settlement::Numeraire => Ok(()),
+        Settlement::Numeraire => Ok(None),
         Settlement::Other { position: held, .. } => position(held, limits),
     }
 }
@@ -471,7 +500,9 @@ fn projected_loss(facts: &Facts, limits: &Limits) -> Outcome {
         return Err((Observed::Missing, limit));
     };
     match pnl.checked_sub(loss) {
-        Some(projected) if loss >= 0 && projected > limit => Ok(()),
+        Some(projected) if loss >= 0 && projected > limit => {
+            Ok(Some((Observed::Value(projected), limit)))
+        }
         Some(projected) if loss >= 0 => Err((Observed::Value(projected), limit)),
         _ => Err((Observed::Unusable, limit)),
     }

@@ -26,7 +26,9 @@ pub mod verdict;
 
 pub use approved::{Approved, Reduces, Refused, approve, approve_reducing};
 pub use check::{Check, CheckSet, Stage};
-pub use checks::{for_each_denial, for_each_reducing_denial, judge, judge_reducing};
+pub use checks::{
+    for_each_check, for_each_denial, for_each_reducing_denial, judge, judge_reducing,
+};
 pub use facts::{Facts, LegFacts, Mode, ReducingFacts, Target};
 pub use limits::Limits;
-pub use verdict::{Denial, Observed, Verdict};
+pub use verdict::{CheckResult, Checked, Denial, Observed, Verdict};

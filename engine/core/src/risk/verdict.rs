@@ -77,6 +77,32 @@ impl fmt::Display for Denial {
     }
 }
 
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CheckResult {
+    /// What was seen is within the limit.
+    Passed,
+    /// There is nothing to look at: a pool has no book to be old.
+    NotApplicable,
+    /// It is a reason to refuse.
+    Failed,
+}
+
+/// One check as it was evaluated, passed or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Checked {
+    /// Which.
+    pub check: Check,
+    /// Whose order: 0 for the buy, 1 for the sell, none for what concerns the whole trade.
+    pub leg: Option<u8>,
+    /// How it came out.
+    pub result: CheckResult,
+    /// What it saw; nothing where it does not apply. Unit: [`Check::unit`].
+    pub observed: Observed,
+    /// What that was held against. Same unit.
+    pub limit: i128,
+}
+
 /// The result of every check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Verdict {

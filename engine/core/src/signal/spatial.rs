@@ -17,11 +17,11 @@ use crate::num::ratio::{Ratio, mul_div_floor};
 use crate::tables::{COINS_PER_LAMPORT, MarketKind, PairSpec};
 
 /// Inputs of a pair that did not come from its two markets, and the first refusal they give.
-struct Context {
-    buy: Conversion,
-    sell: Conversion,
-    terms: Terms,
-    refusal: Option<Code>,
+pub(crate) struct Context {
+    pub(crate) buy: Conversion,
+    pub(crate) sell: Conversion,
+    pub(crate) terms: Terms,
+    pub(crate) refusal: Option<Code>,
 }
 
 /// What one assumed execution time gives.
@@ -143,14 +143,14 @@ impl World {
         if now_ns - heard_ns > spec.stale_after_ns { Err(Code::MarketStale) } else { Ok(()) }
     }
 
-    fn depends_on_clock(&self, pair: &PairSpec) -> bool {
+    pub(crate) fn depends_on_clock(&self, pair: &PairSpec) -> bool {
         [pair.buy, pair.sell].into_iter().any(|instrument| {
             let id = self.tables.instruments[instrument.index()].market;
             matches!(&self.markets[id.index()], Market::Pool(pool) if pool.is_adaptive())
         })
     }
 
-    fn context(&self, pair: &PairSpec, now_ns: u64) -> Result<Context, Code> {
+    pub(crate) fn context(&self, pair: &PairSpec, now_ns: u64) -> Result<Context, Code> {
         let mut refusal = None;
         let mut refuse = |code| refusal = refusal.or(Some(code));
         let settles = |id: InstrumentId| self.tables.instruments[id.index()].settles_in;
@@ -246,7 +246,7 @@ impl World {
         Some((value, old || now_ns - at_ns > max_age_ns))
     }
 
-    fn pair_quote(
+    pub(crate) fn pair_quote(
         &self,
         pair: &PairSpec,
         context: &Context,
@@ -323,28 +323,36 @@ impl World {
         let tables = &self.tables;
         let (buy, sell) =
             (&tables.instruments[pair.buy.index()], &tables.instruments[pair.sell.index()]);
-        let mut base_atoms = u128::MAX;
-        let base = tables.assets[tables.market_of(pair.buy).base.index()].counts_as;
-        for (asset, size_e18) in &tables.caps.base_size_e18 {
-            if *asset == base {
-                base_atoms =
-                    base_atoms.min(size_e18 / 10_u128.pow(u32::from(18 - pair.atom_places)));
-            }
-        }
-        if let Some(balance) = self.balances.get(self.balances.base_of(pair.sell)).available() {
-            let balance = self.margins.of_balance(balance);
-            let decimals = tables.assets[tables.market_of(pair.sell).base.index()].decimals;
-            let power = |places: u8| 10_u128.pow(u32::from(places));
-            let atoms = mul_div_floor(balance, power(pair.atom_places), power(decimals));
-            base_atoms = base_atoms.min(atoms.unwrap_or(u128::MAX));
-        }
         let buy_total = self.balances.get(self.balances.quote_of(pair.buy)).available();
+        let [configured, held] = self.base_caps(pair);
         Ok(Caps {
-            base_atoms,
+            base_atoms: configured.min(held),
             buy_total: buy_total.map_or(u128::MAX, |total| self.margins.of_balance(total)),
             buy_notional: self.order_limit_in(buy.settles_in, pair)?,
             sell_notional: self.order_limit_in(sell.settles_in, pair)?,
         })
+    }
+
+    /// What limits the base: the configured size, and what lies at the selling venue. Unit: atoms,
+    /// rounded down; the largest number where there is no limit.
+    pub(crate) fn base_caps(&self, pair: &PairSpec) -> [u128; 2] {
+        let tables = &self.tables;
+        let base = tables.assets[tables.market_of(pair.buy).base.index()].counts_as;
+        let mut configured = u128::MAX;
+        for (asset, size_e18) in &tables.caps.base_size_e18 {
+            if *asset == base {
+                configured =
+                    configured.min(size_e18 / 10_u128.pow(u32::from(18 - pair.atom_places)));
+            }
+        }
+        let balance = self.balances.get(self.balances.base_of(pair.sell)).available();
+        let held = balance.and_then(|balance| {
+            let balance = self.margins.of_balance(balance);
+            let decimals = tables.assets[tables.market_of(pair.sell).base.index()].decimals;
+            let power = |places: u8| 10_u128.pow(u32::from(places));
+            mul_div_floor(balance, power(pair.atom_places), power(decimals))
+        });
+        [configured, held.unwrap_or(u128::MAX)]
     }
 
     /// The notional limit of one order in units of a settlement currency, rounded down: at the

@@ -191,6 +191,38 @@ fn what_is_within_every_limit_passes() {
 }
 
 #[test]
+fn every_check_is_told_with_what_it_saw_and_those_that_fail_are_the_denials() {
+    let mut broken = facts();
+    broken.trading_state = TradingState::Halted;
+    broken.legs[1].notional_usd_micros = None;
+    for facts in [facts(), broken] {
+        let mut told = Vec::new();
+        for_each_check(&facts, &LIMITS(), |checked| told.push(checked));
+        let legs = |check: &Check| told.iter().filter(|it| it.check == *check).count();
+        for (check, rule) in &OPENING {
+            let wanted = match rule {
+                Rule::Trade(_) => 1,
+                Rule::Leg(_) => 2,
+            };
+            assert_eq!(legs(check), wanted, "{}", check.name());
+        }
+        let failed = told.iter().filter(|it| it.result == CheckResult::Failed);
+        let failed: Vec<Denial> = failed
+            .map(|it| Denial {
+                check: it.check,
+                leg: it.leg,
+                observed: it.observed,
+                limit: it.limit,
+            })
+            .collect();
+        assert_eq!(failed, denials(&facts));
+        let has_seen = |it: &&Checked| it.observed.value().is_some();
+        let passed = told.iter().filter(|it| it.result == CheckResult::Passed);
+        assert!(passed.clone().all(|it| has_seen(&it)) && passed.count() > 40);
+    }
+}
+
+#[test]
 fn the_lists_are_in_order_and_whole() {
     let opening: Vec<Check> = OPENING.iter().map(|row| row.0).collect();
     let reducing: Vec<Check> = REDUCING.iter().map(|row| row.0).collect();
