@@ -131,9 +131,33 @@ impl Reader {
         from_seq: u64,
     ) -> Result<Self, JournalError> {
         let market = segment::list(&**disk, dir, Stream::Market)?;
+        Self::open_streams(disk, dir, from_seq, market)
+    }
+
+    /// As [`Reader::open_from`], but of the ledger alone: segments of the market stream are not even
+    /// opened, and the [`End::gaps`] are then all that is not in the ledger.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::open_from`].
+    pub fn open_ledger(
+        disk: &Arc<dyn Disk>,
+        dir: &Path,
+        from_seq: u64,
+    ) -> Result<Self, JournalError> {
+        Self::open_streams(disk, dir, from_seq, Vec::new())
+    }
+
+    fn open_streams(
+        disk: &Arc<dyn Disk>,
+        dir: &Path,
+        from_seq: u64,
+        market: Vec<SegmentFile>,
+    ) -> Result<Self, JournalError> {
         let ledger = segment::list(&**disk, dir, Stream::Ledger)?;
         if ledger.is_empty() {
-            if market.is_empty() {
+            // A journal whose ledger is gone is told from a directory that is none.
+            if segment::list(&**disk, dir, Stream::Market)?.is_empty() {
                 return Err(JournalError::NotAJournal { directory: dir.to_owned() });
             }
             let directory = segment::stream_dir(dir, Stream::Ledger);
