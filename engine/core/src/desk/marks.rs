@@ -63,12 +63,12 @@ pub(super) fn price_e18(world: &World, market: MarketId, side: Option<Take>) -> 
     let quote_decimals = i32::from(world.tables.assets[spec.quote.index()].decimals);
     match (&world.markets[market.index()], spec.kind) {
         (Market::Book(book), MarketKind::Book { grid }) if book.usable() => {
-            let bid = u128::from(book.book().best(Side::Bid)?.price_ticks);
-            let ask = u128::from(book.book().best(Side::Ask)?.price_ticks);
+            let best = |side| book.book().best(side).map(|it| u128::from(it.price_ticks));
+            // A side counts even where the other is empty: our own fill may have emptied it.
             let ticks = match side {
-                Some(Take::Sell) => Ratio::new(bid, 1),
-                Some(Take::Buy) => Ratio::new(ask, 1),
-                None => Ratio::new(bid + ask, 2),
+                Some(Take::Sell) => Ratio::new(best(Side::Bid)?, 1),
+                Some(Take::Buy) => Ratio::new(best(Side::Ask)?, 1),
+                None => Ratio::new(best(Side::Bid)? + best(Side::Ask)?, 2),
             };
             let places = quote_decimals - i32::from(grid.tick.places) - 18;
             ticks.mul(Ratio::new(u128::from(grid.tick.step), 1))?.mul(Ratio::power_of_ten(places)?)
