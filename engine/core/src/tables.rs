@@ -358,6 +358,13 @@ impl Tables {
         }
     }
 
+    /// One step of an instrument. Unit: 10^-18 of a whole base unit; at least 1.
+    pub(crate) fn e18_per_step(&self, instrument: InstrumentId) -> u128 {
+        let (step, places) = self.step_of(instrument);
+        let power = 10_u128.pow(u32::from(PLACES_MAX.saturating_sub(places)));
+        (u128::from(step) * power).max(1)
+    }
+
     /// Quote units of the settlement currency in one tick-lot of a book; none out of range.
     #[must_use]
     pub fn quote_per_tick_lot(&self, instrument: InstrumentId) -> Option<Ratio> {

@@ -72,6 +72,8 @@ pub struct PlannedLeg {
     pub atoms_per_step: u64,
     /// How much. Unit: steps.
     pub steps: u64,
+    /// The least that the venue takes, at any price that this trade may come to. Unit: steps.
+    pub steps_min: u64,
     /// The worst that is accepted.
     pub limit: Limit,
     /// What the state at the decision would give. Unit: quote units.
@@ -226,6 +228,7 @@ impl World {
             is_chain: matches!(market_spec.kind, MarketKind::Pool { .. }),
             atoms_per_step,
             steps,
+            steps_min: self.steps_min(instrument, &at_limit, steps, spec),
             limit,
             expected,
             worth: self.worth(settles_in, pair.money, look.at_ns)?,
@@ -237,6 +240,34 @@ impl World {
                 .apply_ceil(at_limit.gross)
                 .ok_or(Code::NotPriceable)?,
         })
+    }
+
+    /// The smallest order that a market takes, rounded up: by size, and by notional at a price that
+    /// lies lower than the limit by the widest bound of an unwind, twice: once for the bound, once
+    /// for what the market may have moved.
+    fn steps_min(
+        &self,
+        instrument: InstrumentId,
+        at_limit: &LegQuote,
+        steps: u64,
+        spec: &Spec,
+    ) -> u64 {
+        let tables = &self.tables;
+        let market = tables.market_of(instrument);
+        let power = |id: AssetId| 10_u128.pow(u32::from(tables.assets[id.index()].decimals));
+        let by_size = market.min_order_size_e18.div_ceil(tables.e18_per_step(instrument));
+        let one = u128::from(PPM_ONE);
+        let kept = one.saturating_sub(2 * u128::from(spec.unwind_hard_ppm)).max(1);
+        // The minimum counts in units of the market's quote, the notional in the alias's.
+        let settles_in = tables.instruments[instrument.index()].settles_in;
+        let by_notional = market
+            .min_order_notional
+            .checked_mul(power(settles_in))
+            .and_then(|least| mul_div_ceil(least, u128::from(steps), at_limit.gross.max(1)))
+            .and_then(|steps| mul_div_ceil(steps, one, kept))
+            .map(|steps| steps.div_ceil(power(market.quote)));
+        let least = by_size.max(by_notional.unwrap_or(u128::MAX)).max(1);
+        u64::try_from(least).unwrap_or(u64::MAX)
     }
 
     /// A leg's exact figures at a size, the worse of both assumed times.

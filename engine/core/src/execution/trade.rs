@@ -479,7 +479,7 @@ impl Trade {
             if filled == 0 {
                 return Next::Done(self.outcome());
             }
-            let steps = self.steps_of(second, filled);
+            let steps = self.placeable(second, filled);
             if steps > 0 {
                 return Next::Open { leg: second, steps };
             }
@@ -500,13 +500,13 @@ impl Trade {
             Purpose::Unwind => &[Purpose::UnwindHard],
             Purpose::UnwindHard => &[],
         };
-        // What is below a step everywhere is residual inventory, not an exposure to hedge.
-        if self.steps_of(missing, atoms) == 0 && self.steps_of(other, atoms) == 0 {
+        // What no venue takes is residual inventory, not an exposure that anybody could hedge.
+        if self.placeable(missing, atoms) == 0 && self.placeable(other, atoms) == 0 {
             return Next::Done(self.outcome());
         }
         for purpose in rungs.iter().copied() {
             let leg = if purpose == Purpose::Again { missing } else { other };
-            let steps = self.steps_of(leg, atoms);
+            let steps = self.placeable(leg, atoms);
             if steps > 0 {
                 return Next::Hedge { leg, take, steps, purpose };
             }
@@ -525,9 +525,17 @@ impl Trade {
         self.purpose = purpose;
     }
 
-    fn steps_of(&self, leg: u8, atoms: u128) -> u64 {
-        let per_step = u128::from(self.plan.legs[usize::from(leg)].atoms_per_step);
-        u64::try_from(atoms / per_step).unwrap_or(u64::MAX)
+    /// Nothing more is opened: what the first leg fills is not followed by the second.
+    pub const fn forgo_second(&mut self) {
+        self.second_sent = true;
+    }
+
+    /// Whole steps of a leg in so many atoms, rounded down; 0 where its venue takes no order so
+    /// small.
+    fn placeable(&self, leg: u8, atoms: u128) -> u64 {
+        let planned = &self.plan.legs[usize::from(leg)];
+        let steps = u64::try_from(atoms / u128::from(planned.atoms_per_step)).unwrap_or(u64::MAX);
+        if steps < planned.steps_min { 0 } else { steps }
     }
 
     fn outcome(&self) -> Outcome {
