@@ -39,6 +39,10 @@ impl Desk {
             hands.decide(Decision::Contradiction(order.id()));
             self.latch(hands, HaltReason::Contradiction, Scope::Global, NO_MEASURE);
         }
+        // A kill finishes nothing: what is half done stays for a person to look at.
+        if self.state.halts.iter().any(|halt| halt.reason == HaltReason::KillSwitch) {
+            trade.forgo_second();
+        }
         self.state.trades[slot] = Some(trade);
         let open = trade.imbalance_atoms().unsigned_abs();
         let base = base_of(hands.world, trade.plan());
