@@ -242,8 +242,10 @@ fn staleness_closes_without_an_event_of_the_market() {
     let mut world = with_edge(tables());
     assert_eq!(world.core.still_open().count(), 2, "against both of Coinbase's instruments");
     world.wait(6 * SECOND);
-    // Only the peg's venue speaks; the sweep finds the silent ones.
+    // Only the peg's venue speaks; the next sweep finds the silent ones.
     world.batch(PEG, &[Body::Heartbeat { counter: 1 }]);
+    world.wait(SECOND / 10);
+    world.batch(PEG, &[Body::Heartbeat { counter: 2 }]);
     assert_eq!(world.core.still_open().count(), 0);
     assert_eq!(world.closed.len(), 2);
 }
