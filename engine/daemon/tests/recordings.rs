@@ -229,6 +229,6 @@ fn a_market_ages_with_its_own_connection() {
     let collected = &report.parts[0].collected;
     assert_eq!(collected.opportunities_count, 1);
     assert_eq!(collected.open_at_end, 0, "closed by staleness");
-    let lived_ms = collected.opportunities[0].duration_ns() / 1_000_000;
+    let lived_ms = collected.opportunities[0].0.duration_ns() / 1_000_000;
     assert!((4_000..6_500).contains(&lived_ms), "{lived_ms} ms of a limit of 5,000");
 }
