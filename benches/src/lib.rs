@@ -2,17 +2,22 @@
 //!
 //! Layout: [`frames`] holds the frames of the recordings and the decoder that meets them,
 //! [`streams`] book updates, [`pools`] a real pool's shape and the amounts that cross a given number
-//! of its ticks, [`pairs`] books against that pool, and a golden-section search over their sizes; [`handoff`]
-//! sends items from one thread through a ring to another and times them.
+//! of its ticks, [`pairs`] books against that pool, and a golden-section search over their sizes,
+//! [`scene`] a core over the recorded markets in which about half of the frames are worth a trade;
+//! [`handoff`] sends items from one thread through a ring to another and times them, [`wire`] is what
+//! stands at both ends of it; [`journals`] holds a journal of the recorded frames, and a bare file.
 //!
 //! Used by the benchmarks of this crate and by the comparison with other libraries in `peers`.
 //! Deliberately absent outside of [`handoff`]: clocks and everything that measures.
 
 pub mod frames;
 pub mod handoff;
+pub mod journals;
 pub mod pairs;
 pub mod pools;
+pub mod scene;
 pub mod streams;
+pub mod wire;
 
 use std::path::Path;
 
