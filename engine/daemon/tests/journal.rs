@@ -171,7 +171,7 @@ fn one_changed_decision_is_found() {
         assert_eq!(exit.status.code(), Some(1), "{shows}");
     }
 
-    // A changed input shows in what followed from it: all sizes of twenty frames doubled.
+    // A changed input shows in what followed from it: twenty frames moved by a tick.
     let other = dir.path().join("changed-input");
     let mut batches = 0;
     assert!(rewritten(&one, &other, |_, kind, payload| {
@@ -182,15 +182,15 @@ fn one_changed_decision_is_found() {
         }
         engine_journal::batch::decode(payload, &mut events).expect("a batch");
         for event in &mut events {
-            if let engine_model::Body::Level { size_lots, .. } = &mut event.body {
-                *size_lots *= 2;
+            if let engine_model::Body::Level { price_ticks, .. } = &mut event.body {
+                *price_ticks += 1;
             }
         }
         engine_journal::batch::encode(&events, payload).expect("a batch");
         true
     }));
     let found = verify(&other, None).expect("readable");
-    assert!(found.difference.is_some(), "levels of another size");
+    assert!(found.difference.is_some(), "levels at other prices");
 }
 
 #[test]
@@ -318,7 +318,10 @@ fn a_journal_cut_anywhere_in_its_last_bytes_is_a_prefix_or_an_error() {
                 match reader.next_record() {
                     Ok(Some(record)) if record.stream == stream => {
                         let expected = &whole[&stream][kept];
-                        assert_eq!((record.head.seq, record.payload), (expected.0, &expected.2[..]));
+                        assert_eq!(
+                            (record.head.seq, record.payload),
+                            (expected.0, &expected.2[..])
+                        );
                         kept += 1;
                     }
                     Ok(Some(_)) => (),
