@@ -8,6 +8,9 @@ use engine_model::{Body, Command, DoubtReason, Grid, Side};
 
 use super::world::{COINBASE, GEMINI, MS, SECOND, World, funded, settings};
 
+/// What happens to a world.
+type Change = fn(&mut World);
+
 /// Purposes of the orders that were sent, in order.
 fn purposes(world: &World) -> Vec<Purpose> {
     world.sent().iter().map(engine_core::execution::Order::purpose).collect()
@@ -42,7 +45,6 @@ fn what_cannot_be_hedged_is_taken_back() {
     };
     let fall = |world: &mut World| world.book(GEMINI, 7_790, 7_791, 10_000_000);
     // What the row shows, how long the missed leg may be tried, what becomes of it.
-    type Change = fn(&mut World);
     let rows: [(&str, u64, Change); 2] =
         [("no price to hedge at", 2 * SECOND, vanish), ("too late to try again", 49 * MS, fall)];
     for (shows, hedge_timeout_ns, change) in rows {
@@ -89,10 +91,9 @@ fn a_trade_that_nothing_can_close_is_handed_over_and_stops_everything() {
     let fates: Vec<Fate> = world
         .decisions
         .iter()
-        .filter_map(|it| match it.decision {
-            Decision::Closed { fate, .. } => Some(fate),
-            _ => None,
-        })
+        .filter_map(
+            |it| if let Decision::Closed { fate, .. } = it.decision { Some(fate) } else { None },
+        )
         .collect();
     assert!(fates.contains(&Fate::Halted(HaltReason::BrokenTrade)), "{fates:?}");
 }

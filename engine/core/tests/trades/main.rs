@@ -239,9 +239,12 @@ fn trades_on_one_market_follow_each_other() {
     let refused: Vec<Check> = world
         .decisions
         .iter()
-        .filter_map(|it| match it.decision {
-            Decision::Refused(refusal) => Some(refusal.denial.check),
-            _ => None,
+        .filter_map(|it| {
+            if let Decision::Refused(refusal) = it.decision {
+                Some(refusal.denial.check)
+            } else {
+                None
+            }
         })
         .collect();
     assert!(refused.contains(&Check::MarketPairsInFlight), "{refused:?}");

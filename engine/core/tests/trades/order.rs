@@ -22,9 +22,12 @@ fn orders_of_one_deadline_are_answered_in_their_order() {
     let answered: Vec<(u64, u8)> = world
         .decisions
         .iter()
-        .filter_map(|it| match it.decision {
-            Decision::Answered { order, .. } => Some((it.at_ns - START, order.leg)),
-            _ => None,
+        .filter_map(|it| {
+            if let Decision::Answered { order, .. } = it.decision {
+                Some((it.at_ns - START, order.leg))
+            } else {
+                None
+            }
         })
         .collect();
     assert_eq!(answered, [(70 * MS, 0), (70 * MS, 1)]);

@@ -12,6 +12,7 @@ use engine_core::market::book::Level;
 use engine_core::market::world::Market;
 use engine_core::outbox::{Decided, Decision, TradeEnd};
 use engine_core::risk::halt::HaltReason;
+use engine_core::state::State;
 use engine_core::tables::Tables;
 use engine_core::{Core, NoProbe, Outbox, Output, Taken};
 use engine_model::{Body, Command, Event, Flags, MarketId, Side, Venue};
@@ -90,6 +91,14 @@ impl World {
         world.pool(-25_650, 1 << 46);
         world.book(GEMINI, 7_800, 7_801, 10_000_000);
         world
+    }
+
+    /// Goes on with a core that was written down and read back.
+    pub(crate) fn restore(&mut self) {
+        let (tables, settings) = (self.core.tables().clone(), self.core.desk().settings().clone());
+        let bytes = postcard::to_allocvec(&self.core).expect("a state can be written");
+        let state: State = postcard::from_bytes(&bytes).expect("and read");
+        self.core = state.into_core(tables, settings).expect("it fits");
     }
 
     pub(crate) fn step(&mut self, event: &Event) -> Taken {
@@ -178,9 +187,12 @@ impl World {
     pub(crate) fn answers(&self) -> Vec<(u64, Answer)> {
         self.decisions
             .iter()
-            .filter_map(|it| match it.decision {
-                Decision::Answered { answer, .. } => Some((it.at_ns - START, answer)),
-                _ => None,
+            .filter_map(|it| {
+                if let Decision::Answered { answer, .. } = it.decision {
+                    Some((it.at_ns - START, answer))
+                } else {
+                    None
+                }
             })
             .collect()
     }
@@ -195,9 +207,8 @@ impl World {
     pub(crate) fn plans(&self) -> Vec<Plan> {
         self.decisions
             .iter()
-            .filter_map(|it| match it.decision {
-                Decision::Approved { plan, .. } => Some(plan),
-                _ => None,
+            .filter_map(|it| {
+                if let Decision::Approved { plan, .. } = it.decision { Some(plan) } else { None }
             })
             .collect()
     }
