@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use engine_core::execution::Outcome;
 use engine_core::outbox::{Decided, Decision, Fate};
 use engine_core::{Core, NoProbe, Outbox, Output, Tables};
-use engine_daemon::cli_output::Form;
 use engine_daemon::replay::ReplayArgs;
 use engine_daemon::replay::bundle::Plan;
 use engine_daemon::replay::run::merged_events;
@@ -28,13 +27,7 @@ struct Run {
 }
 
 fn run() -> Run {
-    let args = ReplayArgs {
-        path: Some(super::folder()),
-        config: None,
-        sets: Vec::new(),
-        threads: None,
-        form: Form::Text,
-    };
+    let args = ReplayArgs { path: Some(super::folder()), ..ReplayArgs::default() };
     let plan = Plan::find(&args).unwrap_or_else(|refused| panic!("{refused:?}"));
     let part = plan.parts.iter().find(|part| part.name == "derived").expect("a derived part");
     let (events, tables) =
@@ -82,14 +75,11 @@ fn opportunities_are_refused_for_many_reasons() {
     let mut reasons = BTreeSet::new();
     let mut traded = BTreeSet::new();
     for decided in run().decisions {
-        match decided.decision {
-            Decision::Refused(refusal) => {
-                reasons.insert(refusal.halt.map_or(refusal.denial.check.name(), |it| it.name()));
-            }
-            Decision::Closed { fate: Fate::Traded(trade), .. } => {
-                assert!(traded.insert(trade), "one opportunity a trade: {trade}");
-            }
-            _ => (),
+        if let Decision::Refused(refusal) = decided.decision {
+            reasons.insert(refusal.halt.map_or(refusal.denial.check.name(), |it| it.name()));
+        }
+        if let Decision::Closed { fate: Fate::Traded(trade), .. } = decided.decision {
+            assert!(traded.insert(trade), "one opportunity a trade: {trade}");
         }
     }
     for reason in [

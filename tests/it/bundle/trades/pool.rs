@@ -152,7 +152,7 @@ impl Chain {
     /// Micro-USDC for 10¹² lamports at the spot price, rounded down twice: (√P)² in two products.
     pub(super) fn spot(&self) -> u128 {
         let root = self.state.expect("the pool is known").sqrt_price;
-        ((1_000_000_000_000 * root) >> 64) * root >> 64
+        (((1_000_000_000_000 * root) >> 64) * root) >> 64
     }
 
     fn arrays(&self) -> TickArraySet {
