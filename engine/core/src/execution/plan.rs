@@ -206,7 +206,7 @@ impl World {
         let market = self.tables.instruments[instrument.index()].market;
         let market_spec = &self.tables.markets[market.index()];
         let expected = self.worse_quote(pair, take, look.base_atoms)?;
-        let limit = self.opening_limit(take, &expected, market_spec.kind, spec);
+        let limit = opening_limit(take, &expected, market_spec.kind, spec);
         let steps = u64::try_from(look.base_atoms / u128::from(atoms_per_step));
         let steps = steps.map_err(|_| Code::NotPriceable)?;
         let at_limit = self.at_limit(instrument, take, steps, limit, &expected);
@@ -284,25 +284,6 @@ impl World {
         Ok(if is_next_worse { next } else { now })
     }
 
-    fn opening_limit(
-        &self,
-        take: Take,
-        expected: &LegQuote,
-        kind: MarketKind,
-        spec: &Spec,
-    ) -> Limit {
-        let ppm = u64::from(spec.slippage_ppm);
-        match kind {
-            MarketKind::Book { .. } => {
-                Limit::Price { ticks: beyond(take, expected.limit_price_ticks, ppm) }
-            }
-            MarketKind::Pool { .. } => {
-                let total = u64::try_from(expected.total).unwrap_or(u64::MAX);
-                Limit::Total { quote: beyond(take, total, ppm) }
-            }
-        }
-    }
-
     /// Figures of an order if it all went at its limit: the most that a buy costs.
     pub(crate) fn at_limit(
         &self,
@@ -326,6 +307,19 @@ impl World {
                 };
                 Some(LegQuote { gross, taker_fee: 0, pool_fee: fee, total, limit_price_ticks: 0 })
             }
+        }
+    }
+}
+
+fn opening_limit(take: Take, expected: &LegQuote, kind: MarketKind, spec: &Spec) -> Limit {
+    let ppm = u64::from(spec.slippage_ppm);
+    match kind {
+        MarketKind::Book { .. } => {
+            Limit::Price { ticks: beyond(take, expected.limit_price_ticks, ppm) }
+        }
+        MarketKind::Pool { .. } => {
+            let total = u64::try_from(expected.total).unwrap_or(u64::MAX);
+            Limit::Total { quote: beyond(take, total, ppm) }
         }
     }
 }

@@ -345,13 +345,11 @@ impl Trade {
 
     /// The opening order of the leg that goes first, or of each leg where both go at once.
     pub fn opening_orders(&mut self) -> [Option<Order>; 2] {
-        match self.plan.first {
-            Some(leg) => [Some(self.opening_order(leg, u64::MAX)), None],
-            None => {
-                self.second_sent = true;
-                [Some(self.opening_order(0, u64::MAX)), Some(self.opening_order(1, u64::MAX))]
-            }
+        if let Some(leg) = self.plan.first {
+            return [Some(self.opening_order(leg, u64::MAX)), None];
         }
+        self.second_sent = true;
+        [0, 1].map(|leg| Some(self.opening_order(leg, u64::MAX)))
     }
 
     /// The opening order of the second leg, for as much as the first filled.
