@@ -14,7 +14,7 @@ use engine_poolmath::whirlpool::{Amount, Direction};
 use crate::cli_output::{Exit, Failure, Form, note, write_failed, write_text};
 use crate::journal::verify;
 use crate::replay::JournalTo;
-use crate::{check, inspect_book, replay};
+use crate::{check, inspect_book, project, replay};
 
 /// Finds, sizes and prices arbitrage between order books and on-chain pools, exactly.
 #[derive(Debug, Parser)]
@@ -30,6 +30,8 @@ enum Command {
     Replay(ReplayArgs),
     /// Replay a journal and compare every decision with the recorded ones
     Verify(VerifyArgs),
+    /// Make the tables of a journal anew, for questions in SQL
+    Project(ProjectArgs),
     /// Look into a single recording or account file
     #[command(subcommand)]
     Inspect(Inspect),
@@ -77,6 +79,19 @@ struct VerifyArgs {
     /// Start at the anchor with this number
     #[arg(long, value_name = "SEQ")]
     from: Option<u64>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ProjectArgs {
+    /// The journal; by default the one of the last replay
+    #[arg(value_name = "DIR", default_value = replay::JOURNAL_DEFAULT)]
+    dir: PathBuf,
+    /// File of the tables, an SQLite database [default: store.sqlite in DIR]
+    #[arg(long, value_name = "FILE")]
+    db: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -212,6 +227,9 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Verify(args) => {
             let VerifyArgs { dir, from, json } = args;
             verify::command(&verify::VerifyArgs { dir: &dir, from, form: form(json) }).into()
+        }
+        Command::Project(args) => {
+            project::command(&args.dir, args.db.as_deref(), form(args.json)).into()
         }
         Command::Check(args) => check::run(&args.config, &args.sets, form(args.json)).into(),
         Command::Inspect(Inspect::Book(args)) => {

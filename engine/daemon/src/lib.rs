@@ -2,7 +2,8 @@
 //!
 //! Layout: [`cli`] reads the command line and holds the table of exit codes, [`cli_output`] writes
 //! results and errors, [`check`] reads a configuration file, [`inspect_book`] rebuilds books from a
-//! recording, [`replay`] runs recordings through the whole engine.
+//! recording, [`replay`] runs recordings through the whole engine, [`project`] makes the tables of a
+//! journal.
 //!
 //! Deliberately absent: decisions. What a frame means is the connectors' business, what it is worth
 //! the core's. Start reading at [`cli::run`].
@@ -12,4 +13,5 @@ pub mod cli;
 pub mod cli_output;
 pub mod inspect_book;
 pub mod journal;
+pub mod project;
 pub mod replay;

@@ -41,6 +41,12 @@ pub enum How {
     Rebuilt,
 }
 
+/// Opens a journal's ledger at its oldest record.
+pub(crate) fn open(journal: &Path) -> Result<Reader, StoreError> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    Ok(Reader::open_ledger(&disk, journal, 0)?)
+}
+
 /// Takes in what the ledger holds beyond the last projection. None, after which the transaction
 /// must be rolled back, when that projection was not of this journal as it is now.
 pub(crate) fn advance(
@@ -49,7 +55,7 @@ pub(crate) fn advance(
     journal: &Path,
 ) -> Result<Option<Projected>, StoreError> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let mut reader = Reader::open_ledger(&disk, journal, 0)?;
+    let mut reader = open(journal)?;
     let identity = identity(&reader);
     let mut projection = Projection::new(Rows::new(connection, file), journal);
     if let Some(saved) = Saved::load(connection, file)? {

@@ -35,6 +35,8 @@ pub(crate) struct Rebuild {
 impl Rebuild {
     /// Projects a journal into a new file beside `file`, which is not touched.
     pub(crate) fn prepare(journal: &Path, file: &Path) -> Result<Self, StoreError> {
+        // Without a journal nothing is to be made: that is said first, and no file is left.
+        project::open(journal)?;
         identify(file)?;
         let temporary = with_suffix(file, ".rebuilding");
         let lock = lock(&temporary)?;
