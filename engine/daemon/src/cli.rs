@@ -14,7 +14,7 @@ use engine_poolmath::whirlpool::{Amount, Direction};
 use crate::cli_output::{Exit, Failure, Form, note, write_failed, write_text};
 use crate::journal::verify;
 use crate::replay::JournalTo;
-use crate::{check, inspect_book, project, replay};
+use crate::{check, inspect_book, project, replay, why};
 
 /// Finds, sizes and prices arbitrage between order books and on-chain pools, exactly.
 #[derive(Debug, Parser)]
@@ -32,6 +32,8 @@ enum Command {
     Verify(VerifyArgs),
     /// Make the tables of a journal anew, for questions in SQL
     Project(ProjectArgs),
+    /// Explain why an opportunity was or was not traded, from a journal; without one, list them
+    Why(WhyArgs),
     /// Look into a single recording or account file
     #[command(subcommand)]
     Inspect(Inspect),
@@ -92,6 +94,28 @@ struct ProjectArgs {
     /// File of the tables, an SQLite database [default: store.sqlite in DIR]
     #[arg(long, value_name = "FILE")]
     db: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct WhyArgs {
+    /// Opportunity, like 35 or derived:35; without it, all are listed
+    #[arg(value_name = "ID", conflicts_with_all = ["pair", "at"])]
+    id: Option<String>,
+    /// Pair at a time: where it buys and where it sells, like coinbase:SOL-USD/gemini:SOL-USD
+    #[arg(long, value_name = "BUY/SELL", requires = "at")]
+    pair: Option<String>,
+    /// RFC 3339, Unix seconds or nanoseconds, or +12.5s from the start of the part
+    #[arg(long, value_name = "TIME", requires = "pair")]
+    at: Option<String>,
+    /// Journal [default: riptide-data/replay]
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
+    /// Part of the journal
+    #[arg(long, value_name = "NAME")]
+    part: Option<String>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -232,6 +256,14 @@ fn dispatch(command: Command) -> ExitCode {
             project::command(&args.dir, args.db.as_deref(), form(args.json)).into()
         }
         Command::Check(args) => check::run(&args.config, &args.sets, form(args.json)).into(),
+        Command::Why(args) => why::command(&why::WhyArgs {
+            id: args.id,
+            pair_at: args.pair.zip(args.at),
+            part: args.part,
+            journal: args.journal,
+            form: form(args.json),
+        })
+        .into(),
         Command::Inspect(Inspect::Book(args)) => {
             let venue = args.venue.map(|venue| match venue {
                 BookVenue::Coinbase => Venue::Coinbase,

@@ -3,7 +3,7 @@
 //! Layout: [`cli`] reads the command line and holds the table of exit codes, [`cli_output`] writes
 //! results and errors, [`check`] reads a configuration file, [`inspect_book`] rebuilds books from a
 //! recording, [`replay`] runs recordings through the whole engine, [`project`] makes the tables of a
-//! journal.
+//! journal, [`why`] explains what a journal's run decided.
 //!
 //! Deliberately absent: decisions. What a frame means is the connectors' business, what it is worth
 //! the core's. Start reading at [`cli::run`].
@@ -15,3 +15,4 @@ pub mod inspect_book;
 pub mod journal;
 pub mod project;
 pub mod replay;
+pub mod why;

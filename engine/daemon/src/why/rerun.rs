@@ -1,0 +1,193 @@
+//! A run taken through the core again up to one moment, its decisions held against the recorded
+//! ones.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use engine_core::outbox::{Decided, Decision, Fate};
+use engine_core::signal::opportunity::Opportunity;
+use engine_core::state::State;
+use engine_core::{Core, Outbox, Output, Probe, Taken};
+use engine_journal::{Reader, anchor, batch, records};
+use engine_model::Event;
+
+use super::survey::RunSurvey;
+use crate::cli_output::{Exit, Failure};
+use crate::journal::runs::{check_version, disk, failure, unreadable};
+
+/// How far a run is taken.
+#[derive(Clone, Copy, Debug)]
+pub enum Until {
+    /// Through the batch or decision with this number.
+    Seq(u64),
+    /// Through the first batch after this time. Unit: core time in nanoseconds.
+    After(u64),
+    /// To its end.
+    End,
+}
+
+/// Decisions about one opportunity, and those about its trades.
+#[derive(Debug)]
+pub struct Concern {
+    id: Option<u64>,
+    trades: BTreeSet<u64>,
+    /// In order.
+    pub decisions: Vec<Decided>,
+}
+
+impl Concern {
+    /// About this opportunity; about none without one.
+    #[must_use]
+    pub const fn of(id: Option<u64>) -> Self {
+        Self { id, trades: BTreeSet::new(), decisions: Vec::new() }
+    }
+
+    fn take(&mut self, decided: &Decided) {
+        let Some(id) = self.id else { return };
+        let is_about = match &decided.decision {
+            Decision::Opened { opportunity, .. } => *opportunity == id,
+            Decision::Closed { opportunity, .. } => opportunity.id == id,
+            Decision::Refused(refusal) => refusal.opportunity == id,
+            Decision::Approved { trade, plan } => {
+                let is_ours = plan.opportunity == id;
+                if is_ours {
+                    self.trades.insert(*trade);
+                }
+                is_ours
+            }
+            Decision::Sent(order) => self.trades.contains(&order.id().trade),
+            Decision::Answered { order, .. } | Decision::Contradiction(order) => {
+                self.trades.contains(&order.trade)
+            }
+            Decision::HedgeRefused { trade, .. } => self.trades.contains(trade),
+            Decision::Ended(end) => self.trades.contains(&end.trade.id()),
+            Decision::Halt(_)
+            | Decision::Warned(_)
+            | Decision::Suspect(_)
+            | Decision::CommandTaken(_)
+            | Decision::CommandRefused { .. }
+            | Decision::Checkpoint(_) => false,
+        };
+        if is_about {
+            self.decisions.push(*decided);
+        }
+    }
+}
+
+/// What a rerun gave.
+pub struct Rerun {
+    /// As the journal has them.
+    pub recorded: Vec<Decided>,
+    /// As the core made them again.
+    pub replayed: Vec<Decided>,
+    /// The opportunity, when it is open where the rerun stopped, with what it has come to.
+    pub open: Option<(Opportunity, Fate)>,
+}
+
+/// Takes a run through the core from its start, or from the last anchor before `from_seq`.
+///
+/// # Errors
+///
+/// [`Failure`] when the journal is damaged, its market data are gone, or the core of this build does
+/// not fit.
+pub fn rerun(
+    dir: &Path,
+    run: &RunSurvey,
+    from_seq: Option<u64>,
+    until: Until,
+    id: Option<u64>,
+    probe: &mut impl Probe,
+) -> Result<Rerun, Failure> {
+    let mut core = start(dir, run, from_seq)?;
+    let mut out = Outbox::for_pairs(core.pairs().len());
+    let mut events: Vec<Event> = Vec::new();
+    let (mut recorded, mut replayed) = (Concern::of(id), Concern::of(id));
+    let reader = Reader::open_from(&disk(), dir, core.seq() + 1);
+    let mut reader = reader.map_err(|error| failure(&error))?;
+    let mut last_seq = core.seq();
+    while let Some(record) = reader.next_record().map_err(|error| failure(&error))? {
+        let (seq, kind) = (record.head.seq, record.head.kind);
+        // What timers decide comes before the batch that is past them, so one more is taken.
+        let is_over = match until {
+            Until::Seq(last) => last_seq > last,
+            Until::After(at_ns) => core.now_ns() > at_ns,
+            Until::End => false,
+        };
+        if is_over || kind == records::END || (kind == records::BEGIN && seq != run.seq) {
+            break;
+        }
+        if kind == records::DECISION {
+            let decided = records::decode_decision(record.payload)
+                .map_err(|error| unreadable(dir, seq, &format!("a decision: {error}")))?;
+            recorded.take(&decided);
+        }
+        if kind != records::BATCH {
+            continue;
+        }
+        check_version(dir, seq, record.head.version)?;
+        batch::decode(record.payload, &mut events)
+            .map_err(|error| unreadable(dir, seq, &error.to_string()))?;
+        for event in &events {
+            let taken = core.step(event, &mut out, probe);
+            assert_eq!(taken, Taken::Recorded, "Invariant: a journal holds no empty ticks");
+            for output in out.outputs() {
+                if let Output::Decided(decided) = output {
+                    replayed.take(decided);
+                }
+            }
+            out.clear();
+        }
+        events.clear();
+        if core.batch_seq() != seq {
+            return Err(differs(dir, run, seq, core.batch_seq()));
+        }
+        last_seq = seq;
+    }
+    let open = core.still_open().find(|it| Some(it.id) == id);
+    let open = open.map(|it| (*it, core.fate_of(it)));
+    if let Until::Seq(last) = until {
+        for side in [&mut recorded, &mut replayed] {
+            side.decisions.retain(|it| it.seq <= last);
+        }
+    }
+    Ok(Rerun { recorded: recorded.decisions, replayed: replayed.decisions, open })
+}
+
+fn start(dir: &Path, run: &RunSurvey, from_seq: Option<u64>) -> Result<Core, Failure> {
+    let (tables, settings) = (run.begin.tables.clone(), run.begin.settings.clone());
+    let misfit = |what: &str| unreadable(dir, run.seq, what);
+    if let Some(from_seq) = from_seq {
+        let anchors = anchor::list(&*disk(), dir).unwrap_or_default();
+        let before = anchors.iter().rev().filter(|seq| (run.seq..from_seq).contains(*seq));
+        for seq in before {
+            // An anchor that cannot be read costs time, nothing else: an earlier one serves.
+            let Ok(anchor) = anchor::read(&*disk(), dir, *seq) else { continue };
+            let Ok(state) = postcard::from_bytes::<State>(&anchor.bytes) else { continue };
+            if let Ok(core) = state.into_core(tables.clone(), settings.clone())
+                && core.seq() == *seq
+            {
+                return Ok(core);
+            }
+        }
+    }
+    let core = Core::with_settings(tables, settings);
+    let mut core = core.map_err(|error| misfit(&format!("the run's tables: {error:?}")))?;
+    core.start_at(run.seq);
+    Ok(core)
+}
+
+fn differs(dir: &Path, run: &RunSurvey, seq: u64, got: u64) -> Failure {
+    let own = crate::journal::runs::build();
+    let (says, hint) = if run.begin.build == own {
+        (
+            format!("records before {seq} are missing, or decided otherwise: it comes as {got}"),
+            "riptide verify names the first difference".to_owned(),
+        )
+    } else {
+        (
+            format!("record {seq} comes as {got}: the journal is of {}", run.begin.build),
+            format!("this is {own}; explain it with the program that wrote it"),
+        )
+    };
+    Failure::new(Exit::BadData, format!("{}: {says}", dir.display()), hint)
+}
