@@ -10,7 +10,7 @@ use crate::execution::venue::Flight;
 use crate::execution::{Plan, Trade};
 use crate::market::take::Take;
 use crate::market::world::World;
-use crate::num::ratio::{mul_div_ceil, mul_div_floor};
+use crate::num::ratio::{Ratio, mul_div_ceil, mul_div_floor};
 use crate::outbox::{Decision, TradeEnd, Warning};
 use crate::risk::failures::{FailureLevel, Outcome as Counted};
 use crate::risk::halt::{Breach, HaltReason, Scope};
@@ -205,6 +205,11 @@ impl Desk {
         let mut worst: Option<u128> = None;
         for leg in &plan.legs {
             let Some(price) = marks::price_e18(world, leg.market, Some(take)) else { continue };
+            // The price counts in the market's own quote, the leg in what it settles in.
+            let decimals = |id: AssetId| i32::from(world.tables.assets[id.index()].decimals);
+            let settles_in = world.tables.instruments[leg.instrument.index()].settles_in;
+            let quote = world.tables.markets[leg.market.index()].quote;
+            let price = price.mul(Ratio::power_of_ten(decimals(settles_in) - decimals(quote))?)?;
             let value = match take {
                 Take::Sell => {
                     price.apply_floor(amount_e18).and_then(|it| leg.worth.dispose.apply_floor(it))

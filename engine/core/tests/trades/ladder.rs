@@ -171,3 +171,24 @@ fn what_no_venue_takes_is_left_and_counted() {
         assert_eq!(world.reserved(), 0, "{shows}");
     }
 }
+
+#[test]
+fn what_is_left_counts_in_the_currency_that_the_leg_settles_in() {
+    let mut tables = funded();
+    // Dollars with two places, and only the alias in USDC, with six, can pay at Coinbase.
+    tables.assets[0].decimals = 2;
+    tables.instruments[0].quote_balance = None;
+    tables.instruments[1].quote_balance = Some(10_000_000_000);
+    let grid = Grid { tick: Step::decimal(2), lot: Step::decimal(3) };
+    tables.markets[1].kind = engine_core::tables::MarketKind::Book { grid };
+    tables.markets[0].min_order_notional = 100;
+    let mut world = World::quiet_in(tables, settings(|_| ()));
+    world.book(GEMINI, 7_800, 7_801, 10_000);
+    world.tick(10 * MS);
+    world.level(COINBASE, Side::Ask, 7_701, 2_000_999);
+    world.tick(SECOND);
+    let (outcome, pnl) = world.only_end();
+    assert_eq!(outcome, Outcome::Partial);
+    // 7.69 cents at Coinbase, through USDC 7.68: rounded down.
+    assert_eq!(pnl.residual, 7);
+}
