@@ -1,12 +1,11 @@
 //! The pure state machine: events go in one at a time, what follows from them comes out.
 //!
-//! Order of the modules: [`num`], [`timers`], [`tables`], [`market`] (books, pools, rates),
-//! [`signal`], [`risk`], [`execution`], [`outbox`], [`explain`], [`probe`], [`desk`], [`step`],
-//! [`state`]. A module uses those to its
-//! left only. Deliberately absent: I/O,
-//! clocks, threads, floats, hash maps and randomness; time is the receive time of the event. The
-//! crate is `no_std`, and so is everything it depends on, which is why it cannot reach the outside.
-//! Start reading at [`step::Core::step`].
+//! Order of the modules: [`num`] and [`timers`], [`tables`], [`market`] (books, pools, rates,
+//! balances), [`signal`], [`risk`], [`execution`], [`outbox`], [`explain`], [`probe`], [`desk`],
+//! [`step`], [`state`]. A module uses those to its left only. Deliberately absent: I/O, clocks,
+//! threads, floats, hash maps and randomness; time is the receive time of the event. The crate is
+//! `no_std` and links integers of 256 bits and `serde` (its stored form) besides our own, which is
+//! why it cannot reach the outside. Start reading at [`step::Core::step`].
 #![no_std]
 
 extern crate alloc;

@@ -81,7 +81,11 @@ const DOORS: &[(&str, &[&str], &str)] = &[
     ),
     ("orca_whirlpools_core", &["system-tests"], "another implementation is for comparing only"),
     ("rust_decimal", &["system-tests", "engine-daemon"], "decimals belong to tests and reports"),
-    ("rusqlite", &["engine-store"], "whoever wants rows asks the store, and nobody else writes any"),
+    (
+        "rusqlite",
+        &["engine-store"],
+        "whoever wants rows asks the store, and nobody else writes any",
+    ),
 ];
 
 #[derive(Clone, Copy)]

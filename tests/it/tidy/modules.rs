@@ -4,8 +4,20 @@ use super::source::{code, is_word};
 use super::{assert_none, rust_below};
 
 /// Modules of `engine-core`, left to right. Those of one place do not know each other.
-const ORDER: &[&[&str]] =
-    &[&["num", "probe"], &["tables"], &["market"], &["signal"], &["outbox"], &["step"]];
+const ORDER: &[&[&str]] = &[
+    &["num", "timers"],
+    &["tables"],
+    &["market"],
+    &["signal"],
+    &["risk"],
+    &["execution"],
+    &["outbox"],
+    &["explain"],
+    &["probe"],
+    &["desk"],
+    &["step"],
+    &["state"],
+];
 
 const CORE: &str = "engine/core/src/";
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::collect::{PairFigures, percentile};
 use super::money::trimmed;
 use super::run::{PartReport, Report};
-use super::text::{best, break_even, nearest, route};
+use super::text::{best, break_even, journal_pace, nearest, route};
 
 /// The whole report.
 #[must_use]
@@ -39,6 +39,22 @@ pub fn object(report: &Report) -> Value {
         "elapsed_ns": report.elapsed_ns,
         "events_per_s": u64::try_from(rate).unwrap_or(u64::MAX),
         "threads": report.threads,
+        "journal": report.journal.as_ref().map(|journal| {
+            let (bytes_per_event, bytes_per_day) = journal_pace(report, journal);
+            json!({
+                "dir": journal.dir.display().to_string(),
+                "batches": journal.written.batches,
+                "events": journal.written.events,
+                "decisions": journal.written.decisions,
+                "anchors": journal.written.anchors,
+                "bytes": journal.written.stats.bytes,
+                "groups": journal.written.stats.groups,
+                "syncs": journal.written.stats.syncs,
+                "bytes_per_event": bytes_per_event,
+                "bytes_per_day": bytes_per_day,
+                "waited_ns": journal.waited_ns,
+            })
+        }),
         "hash": report.hash,
     })
 }

@@ -9,7 +9,7 @@ use engine_core::tables::{MarketKind, PairSpec};
 
 use super::collect::{PairFigures, percentile};
 use super::money::{bps, count, duration, plain, ratio_ppm, trimmed};
-use super::run::{PartReport, Report};
+use super::run::{JournalReport, PartReport, Report};
 
 /// Opportunities shown with their waterfall.
 const SHOWN: usize = 5;
@@ -46,6 +46,9 @@ fn write_report(text: &mut String, report: &Report) -> std::fmt::Result {
             duration(stage.max_ns),
         )?;
     }
+    if let Some(journal) = &report.journal {
+        write_journal(text, report, journal)?;
+    }
     let events: u64 = report.parts.iter().map(|part| part.events).sum();
     let rate = u128::from(events) * 1_000_000_000 / u128::from(report.elapsed_ns.max(1));
     writeln!(
@@ -56,6 +59,46 @@ fn write_report(text: &mut String, report: &Report) -> std::fmt::Result {
         count(u64::try_from(rate).unwrap_or(u64::MAX)),
         report.threads,
         report.hash,
+    )
+}
+
+/// Bytes of a journal for each event and, at the pace of the recordings, for each day.
+#[must_use]
+pub(super) fn journal_pace(report: &Report, journal: &JournalReport) -> (u64, u64) {
+    let span_ns: u64 = report.parts.iter().map(|part| part.span_ns.1 - part.span_ns.0).sum();
+    let bytes = journal.written.stats.bytes;
+    let per_event = bytes.div_ceil(journal.written.events.max(1));
+    let per_day = u128::from(bytes) * 86_400_000_000_000 / u128::from(span_ns.max(1));
+    (per_event, u64::try_from(per_day).unwrap_or(u64::MAX))
+}
+
+fn write_journal(text: &mut String, report: &Report, journal: &JournalReport) -> std::fmt::Result {
+    let written = &journal.written;
+    let (per_event, per_day) = journal_pace(report, journal);
+    writeln!(
+        text,
+        "\nJournal {}\n  {} batches · {} events · {} decisions · {} anchors · {} bytes in {} groups, \
+         {} syncs",
+        journal.dir.display(),
+        count(written.batches),
+        count(written.events),
+        count(written.decisions),
+        written.anchors,
+        count(written.stats.bytes),
+        count(written.stats.groups),
+        count(written.stats.syncs),
+    )?;
+    writeln!(
+        text,
+        "  {} bytes an event · {} bytes a day at this pace · the core waited {} for room",
+        count(per_event),
+        count(per_day),
+        duration(journal.waited_ns),
+    )?;
+    writeln!(
+        text,
+        "  next: riptide verify {0} · riptide why 1 --journal {0}",
+        journal.dir.display()
     )
 }
 
