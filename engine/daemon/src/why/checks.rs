@@ -1,7 +1,7 @@
 //! Checks and codes in words: what was seen, what is allowed, what would have had to be different.
 
 use engine_core::execution::Plan;
-use engine_core::explain::{LegGrounds, RateUsed};
+use engine_core::explain::{CostLevel, LegGrounds, RateUsed};
 use engine_core::risk::{Check, CheckResult, Checked, Observed};
 use engine_core::signal::evaluation::Code;
 use engine_core::tables::PairSpec;
@@ -26,7 +26,7 @@ impl Bound {
             Self::AtMost => "at most",
             Self::AtLeast => "at least",
             Self::Above => "more than",
-            Self::Is => "is",
+            Self::Is => "must be",
         }
     }
 
@@ -35,27 +35,27 @@ impl Bound {
             Self::AtMost => "≤",
             Self::AtLeast => "≥",
             Self::Above => ">",
-            Self::Is => "=",
+            Self::Is => "",
         }
     }
 
     const fn of(checked: &Checked) -> Self {
         match checked.check {
-            Check::ModeGate => Self::Is,
-            Check::ProjectedLoss => Self::Above,
-            Check::Listed
+            Check::ModeGate
+            | Check::TradingState
+            | Check::Listed
             | Check::LimitPrice
-            | Check::SizeMin
+            | Check::VenueStatus => Self::Is,
+            Check::ProjectedLoss => Self::Above,
+            Check::SizeMin
             | Check::NotionalMin
             | Check::EdgeMin
             | Check::MessageRate
             | Check::DuplicateOrder
-            | Check::Balance
-            | Check::VenueStatus => Self::AtLeast,
+            | Check::Balance => Self::AtLeast,
             // Of its two limits, the one that was stated: below par the lower.
             Check::QuoteCurrency if checked.limit < 1_000_000 => Self::AtLeast,
-            Check::TradingState
-            | Check::ReducesExposure
+            Check::ReducesExposure
             | Check::SizeMax
             | Check::SizeLot
             | Check::OrderNotional
@@ -115,7 +115,12 @@ impl CheckShown {
             Observed::Missing | Observed::Unusable => checked.observed.to_string(),
         };
         let failed = checked.result == CheckResult::Failed;
-        let needs = format!("needs {} {limit}, had {observed}", bound.sign());
+        let needs = match checked.observed {
+            Observed::Value(_) if bound == Bound::Is => format!("needs {limit}, had {observed}"),
+            Observed::Value(_) => format!("needs {} {limit}, had {observed}", bound.sign()),
+            // Without it there was nothing to compare, whatever the limit.
+            Observed::Missing | Observed::Unusable => format!("needs to be known, had {observed}"),
+        };
         Self {
             check: checked.check.name(),
             control: checked.check.control(),
@@ -164,7 +169,7 @@ fn value(namer: &Namer<'_>, plan: &Plan, checked: &Checked, value: i128) -> Stri
         Check::ClientIdReuse => whole("earlier uses"),
         Check::ReducesExposure | Check::SizeMax | Check::SizeLot | Check::SizeMin => {
             match u128::try_from(value) {
-                Ok(size) if value == i128::MAX => format!("{size} (no limit)"),
+                Ok(_) if value == i128::MAX => "any size".to_owned(),
                 Ok(size) => format!("{} {}", trimmed(size, 18), namer.asset(base)),
                 Err(_) => whole("1e-18 base"),
             }
@@ -180,6 +185,7 @@ fn value(namer: &Namer<'_>, plan: &Plan, checked: &Checked, value: i128) -> Stri
         | Check::BasePosition
         | Check::SettlementPosition
         | Check::UnhedgedNotional
+        | Check::QuoteCurrency
         | Check::ProjectedLoss => format!("{} {numeraire}", plain(value, 6)),
         Check::BookAge | Check::MetadataAge | Check::DuplicateOrder | Check::UnhedgedAge => {
             nanoseconds()
@@ -190,7 +196,6 @@ fn value(namer: &Namer<'_>, plan: &Plan, checked: &Checked, value: i128) -> Stri
         | Check::LastTradeCollar
         | Check::DriftCollar
         | Check::ReferenceAgreement => format!("{} %", plain(value, 4)),
-        Check::QuoteCurrency => format!("{} {numeraire}", plain(value, 6)),
         Check::MessageRate => whole("messages"),
         Check::PairTrades | Check::AllTrades => whole("trades"),
         Check::VenueOpenOrders => whole("orders"),
@@ -240,15 +245,8 @@ pub fn needs_of_code(namer: &Namer<'_>, pair: &PairSpec, looked: &Looked) -> Vec
             let rates = grounds.coin.iter().chain(&grounds.rates);
             rates.map(|rate| rate_needs(namer, rate, at_ns)).collect()
         }
-        Code::PriorityFeeStale | Code::TipStale => {
-            let (name, level) = match look.code {
-                Code::TipStale => ("tip", &grounds.tip),
-                _ => ("priority fee", &grounds.priority_fee),
-            };
-            let age = level.and_then(|it| it.level).map(|it| at_ns.saturating_sub(it.at_ns));
-            let age_max = level.map_or(0, |it| it.age_max_ns);
-            vec![age_needs(name, age, age_max)]
-        }
+        Code::PriorityFeeStale => level_needs("priority fee", grounds.priority_fee, at_ns),
+        Code::TipStale => level_needs("tip", grounds.tip, at_ns),
         Code::FeeTierStale => {
             let age_max_ns = namer.tables().costs.fee_tier_max_age_ns;
             let of_leg = |leg: &LegGrounds| {
@@ -298,6 +296,11 @@ fn below_min_order(namer: &Namer<'_>, pair: &PairSpec, looked: &Looked) -> Vec<S
         }
     }
     needs
+}
+
+fn level_needs(name: &str, level: Option<CostLevel>, at_ns: u64) -> Vec<String> {
+    let age = level.and_then(|it| it.level).map(|it| at_ns.saturating_sub(it.at_ns));
+    vec![age_needs(name, age, level.map_or(0, |it| it.age_max_ns))]
 }
 
 fn age_needs(name: &str, age_ns: Option<u64>, age_max_ns: u64) -> String {

@@ -10,8 +10,9 @@ use engine_model::{AssetId, InstrumentId, MarketId};
 use super::survey::RunSurvey;
 use crate::replay::money::{bps, duration, plain, ratio_ppm, trimmed};
 
-/// Places behind the point of a pool's price.
-const POOL_PRICE_PLACES: i32 = 9;
+/// Places behind the point of a computed price, and the same for showing them.
+const PRICE_PLACES: i32 = 9;
+const PRICE_PLACES_SHOWN: u8 = 9;
 
 /// Names and units of one run.
 #[derive(Clone, Copy)]
@@ -126,10 +127,7 @@ impl<'a> Namer<'a> {
         let MarketKind::Pool { base } = spec.kind else { return "-".to_owned() };
         let (from, to) = (self.decimals(spec.base), self.decimals(spec.quote));
         let shown = pool_price(sqrt_price, base, i32::from(from) - i32::from(to));
-        shown.map_or_else(
-            || "-".to_owned(),
-            |it| trimmed(it, POOL_PRICE_PLACES.unsigned_abs() as u8),
-        )
+        shown.map_or_else(|| "-".to_owned(), |it| trimmed(it, PRICE_PLACES_SHOWN))
     }
 
     /// The average price of an amount of quote for so many steps of base, rounded down.
@@ -141,10 +139,13 @@ impl<'a> Namer<'a> {
             MarketKind::Pool { .. } => (1, self.decimals(spec.base)),
         };
         let base = u128::from(steps).checked_mul(step).filter(|base| *base > 0)?;
-        let scale = 10_u128.checked_pow(u32::from(places) + 9)?;
-        let price = mul_div_floor(quote, scale, base)?;
-        let decimals = self.decimals(self.settles_in(instrument));
-        Some(trimmed(price, decimals + 9))
+        let shift = i32::from(places) - i32::from(self.decimals(self.settles_in(instrument)));
+        let scale = 10_u128.checked_pow((shift + PRICE_PLACES).unsigned_abs())?;
+        let price = match shift + PRICE_PLACES {
+            0.. => mul_div_floor(quote, scale, base)?,
+            _ => quote / base / scale,
+        };
+        Some(trimmed(price, PRICE_PLACES_SHOWN))
     }
 
     /// The worst that an order accepts.
@@ -197,11 +198,11 @@ impl From<engine_core::market::take::Take> for Buys {
     }
 }
 
-/// Quote per base in whole units times 10^[`POOL_PRICE_PLACES`], rounded down. `shift` is the base's
+/// Quote per base in whole units times 10^[`PRICE_PLACES`], rounded down. `shift` is the base's
 /// decimals less the quote's.
 fn pool_price(sqrt_price: u128, base: BaseToken, shift: i32) -> Option<u128> {
     const ONE: u128 = 1 << 64;
-    let exponent = shift + POOL_PRICE_PLACES;
+    let exponent = shift + PRICE_PLACES;
     let scale = 10_u128.checked_pow(exponent.unsigned_abs())?;
     let scaled = |ratio: u128, of: u128| match exponent {
         0.. => mul_div_floor(ratio, scale, of),

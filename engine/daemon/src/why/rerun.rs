@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use engine_core::outbox::{Decided, Decision, Fate};
+use engine_core::outbox::{Decided, Fate};
 use engine_core::signal::opportunity::Opportunity;
 use engine_core::state::State;
 use engine_core::{Core, Outbox, Output, Probe, Taken};
 use engine_journal::{Reader, anchor, batch, records};
 use engine_model::Event;
 
-use super::survey::RunSurvey;
+use super::survey::{RunSurvey, opportunity_of, trade_of};
 use crate::cli_output::{Exit, Failure};
 use crate::journal::runs::{check_version, disk, failure, unreadable};
 
@@ -44,33 +44,13 @@ impl Concern {
 
     fn take(&mut self, decided: &Decided) {
         let Some(id) = self.id else { return };
-        let is_about = match &decided.decision {
-            Decision::Opened { opportunity, .. } => *opportunity == id,
-            Decision::Closed { opportunity, .. } => opportunity.id == id,
-            Decision::Refused(refusal) => refusal.opportunity == id,
-            Decision::Approved { trade, plan } => {
-                let is_ours = plan.opportunity == id;
-                if is_ours {
-                    self.trades.insert(*trade);
-                }
-                is_ours
-            }
-            Decision::Sent(order) => self.trades.contains(&order.id().trade),
-            Decision::Answered { order, .. } | Decision::Contradiction(order) => {
-                self.trades.contains(&order.trade)
-            }
-            Decision::HedgeRefused { trade, .. } => self.trades.contains(trade),
-            Decision::Ended(end) => self.trades.contains(&end.trade.id()),
-            Decision::Halt(_)
-            | Decision::Warned(_)
-            | Decision::Suspect(_)
-            | Decision::CommandTaken(_)
-            | Decision::CommandRefused { .. }
-            | Decision::Checkpoint(_) => false,
-        };
-        if is_about {
-            self.decisions.push(*decided);
+        let trade = trade_of(&decided.decision);
+        if opportunity_of(&decided.decision) == Some(id) {
+            self.trades.extend(trade);
+        } else if trade.is_none_or(|trade| !self.trades.contains(&trade)) {
+            return;
         }
+        self.decisions.push(*decided);
     }
 }
 

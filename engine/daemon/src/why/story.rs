@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use engine_core::Fate;
+use engine_core::execution::Plan;
 use engine_core::outbox::{Decided, Decision, Refusal};
 use engine_core::risk::halt::{Halt, HaltReason, Latch, Scope};
 use engine_core::signal::evaluation::Code;
@@ -180,7 +181,7 @@ impl<'a> Place<'a> {
     pub fn life(&self, summary: &Summary) -> Result<Story, Failure> {
         let (namer, run) = (self.namer(), self.run);
         let pair = &run.pairs[summary.first.pair.index()];
-        let (first, trades) = (summary.first, summary.trades.clone());
+        let (first, trades) = (Box::new(summary.first), summary.trades.clone());
         let mut witness = Witness::new(*pair, Subject::Life { id: summary.id, first, trades });
         let is_open = summary.is_open() || summary.trades_open > 0;
         let until = if is_open { Until::End } else { Until::Seq(summary.last_seq) };
@@ -432,26 +433,25 @@ fn judged_of<'a>(refusal: &Refusal, witness: &'a Witness) -> Option<&'a Judged> 
         .find(|it| it.plan.seq == refusal.seq && it.plan.predicted_net == refusal.net)
 }
 
+fn plan_of(decisions: &[Decided], trade_wanted: Option<u64>) -> Option<&Plan> {
+    decisions.iter().find_map(|it| {
+        let Decision::Approved { trade, plan } = &it.decision else { return None };
+        trade_wanted.is_none_or(|wanted| wanted == *trade).then_some(plan)
+    })
+}
+
 fn approved<'a>(decisions: &[Decided], witness: &'a Witness, id: u64) -> Option<&'a Judged> {
-    let plan = decisions.iter().find_map(|it| match &it.decision {
-        Decision::Approved { trade, plan } if *trade == id => Some(plan),
-        _ => None,
-    })?;
+    let plan = plan_of(decisions, Some(id))?;
     witness.judged.iter().find(|it| it.plan == *plan)
 }
 
 /// The judgement that made its fate: the approval of its first trade, or the last refusal.
 fn decisive<'a>(decisions: &[Decided], witness: &'a Witness) -> Option<&'a Judged> {
-    let first = decisions.iter().find_map(|it| match &it.decision {
-        Decision::Approved { trade, .. } => Some(*trade),
-        _ => None,
-    });
-    if let Some(trade) = first {
-        return approved(decisions, witness, trade);
+    if let Some(plan) = plan_of(decisions, None) {
+        return witness.judged.iter().find(|it| it.plan == *plan);
     }
-    let last = decisions.iter().rev().find_map(|it| match &it.decision {
-        Decision::Refused(refusal) => Some(refusal),
-        _ => None,
+    let last = decisions.iter().rev().find_map(|it| {
+        if let Decision::Refused(refusal) = &it.decision { Some(refusal) } else { None }
     })?;
     judged_of(last, witness)
 }

@@ -166,6 +166,48 @@ impl RunSurvey {
     }
 }
 
+/// The trade that a decision is about; none where it is about none.
+#[must_use]
+pub const fn trade_of(decision: &Decision) -> Option<u64> {
+    match decision {
+        Decision::Approved { trade, .. } | Decision::HedgeRefused { trade, .. } => Some(*trade),
+        Decision::Sent(order) => Some(order.id().trade),
+        Decision::Answered { order, .. } | Decision::Contradiction(order) => Some(order.trade),
+        Decision::Ended(end) => Some(end.trade.id()),
+        Decision::Opened { .. }
+        | Decision::Closed { .. }
+        | Decision::Refused(_)
+        | Decision::Halt(_)
+        | Decision::Warned(_)
+        | Decision::Suspect(_)
+        | Decision::CommandTaken(_)
+        | Decision::CommandRefused { .. }
+        | Decision::Checkpoint(_) => None,
+    }
+}
+
+/// The opportunity that a decision names; none where it names none.
+#[must_use]
+pub const fn opportunity_of(decision: &Decision) -> Option<u64> {
+    match decision {
+        Decision::Opened { opportunity, .. } => Some(*opportunity),
+        Decision::Closed { opportunity, .. } => Some(opportunity.id),
+        Decision::Refused(refusal) => Some(refusal.opportunity),
+        Decision::Approved { plan, .. } => Some(plan.opportunity),
+        Decision::Sent(_)
+        | Decision::Answered { .. }
+        | Decision::HedgeRefused { .. }
+        | Decision::Ended(_)
+        | Decision::Halt(_)
+        | Decision::Warned(_)
+        | Decision::Suspect(_)
+        | Decision::CommandTaken(_)
+        | Decision::CommandRefused { .. }
+        | Decision::Contradiction(_)
+        | Decision::Checkpoint(_) => None,
+    }
+}
+
 /// Reads a whole journal once, so that damage is met before anything is explained.
 ///
 /// # Errors

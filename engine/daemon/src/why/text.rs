@@ -58,10 +58,8 @@ fn write_story(text: &mut String, story: &Story) -> Written {
             write_look(text, "Best look", peak)?;
         }
     }
-    if story.asked_at.is_some() {
-        if let Some(last) = &story.last {
-            write_look(text, "Last look until then", last)?;
-        }
+    if let (Some(last), Some(_)) = (&story.last, &story.asked_at) {
+        write_look(text, "Last look until then", last)?;
     }
     if let Some(decision) = &story.decision {
         write_decision(text, story, decision)?;
@@ -115,7 +113,7 @@ fn write_head(text: &mut String, title: &str, look: &LookShown) -> Written {
     for (index, (name, amount)) in look.waterfall.iter().enumerate() {
         match amount.strip_prefix('-') {
             _ if index == 0 => write!(text, "{name} {amount}")?,
-            _ if amount.bytes().all(|byte| matches!(byte, b'0' | b'.')) => (),
+            _ if is_nothing(amount) => (),
             Some(gained) => write!(text, " + {name} {gained}")?,
             None => write!(text, " − {name} {amount}")?,
         }
@@ -167,7 +165,11 @@ fn write_leg(text: &mut String, leg: &LegShown) -> Written {
                 fee,
                 is_whole,
             } => {
-                let part = if *is_whole { "all" } else { "part" };
+                let part = match (*is_whole, is_nothing(amount_in)) {
+                    (true, _) => "all",
+                    (false, true) => "not used",
+                    (false, false) => "part",
+                };
                 writeln!(
                     text,
                     "    {from} → {to} · liquidity {liquidity} · {fee_bps} bps · {part}: in {amount_in} (fee {fee}) out {amount_out}"
@@ -271,4 +273,10 @@ fn write_trade(text: &mut String, trade: &TradeShown) -> Written {
         Some(net) => writeln!(text, "  result {net}"),
         None => Ok(()),
     }
+}
+
+/// Whether an amount is nothing.
+fn is_nothing(amount: &str) -> bool {
+    let digits = amount.split(' ').next().unwrap_or_default();
+    digits.bytes().all(|byte| matches!(byte, b'0' | b'.'))
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::checks::leg_name;
 use super::names::{Buys, Namer};
+use super::survey::trade_of;
 use super::view::difference;
 use super::witness::{Judged, Met};
 use crate::replay::money::{duration, plain, ratio_ppm};
@@ -83,9 +84,9 @@ impl Told<'_> {
     /// The history of one trade; none when its approval is not among the decisions.
     #[must_use]
     pub fn trade(&self, id: u64) -> Option<TradeShown> {
-        let plan = self.decisions.iter().find_map(|it| match &it.decision {
-            Decision::Approved { trade, plan } if *trade == id => Some(plan),
-            _ => None,
+        let plan = self.decisions.iter().find_map(|it| {
+            let Decision::Approved { trade, plan } = &it.decision else { return None };
+            (*trade == id).then_some(plan)
         })?;
         let mut orders: Vec<Order> = Vec::new();
         let mut steps = Vec::new();
@@ -130,8 +131,11 @@ impl Told<'_> {
         ended: &mut Option<&'d TradeEnd>,
     ) -> Option<String> {
         let namer = &self.namer;
+        if trade_of(&decided.decision) != Some(id) {
+            return None;
+        }
         match &decided.decision {
-            Decision::Approved { trade, .. } if *trade == id => {
+            Decision::Approved { .. } => {
                 let first = match plan.first {
                     Some(leg) => format!("the {} leg first", leg_name(leg)),
                     None => "both legs at once".to_owned(),
@@ -140,15 +144,15 @@ impl Told<'_> {
                 let net = namer.result(plan.predicted_net, plan.money);
                 Some(format!("{size}, expected net {net}; {first}"))
             }
-            Decision::Sent(order) if order.id().trade == id => {
+            Decision::Sent(order) => {
                 orders.push(*order);
                 Some(self.sent(plan, order))
             }
-            Decision::Answered { order, answer } if order.trade == id => {
+            Decision::Answered { order, answer } => {
                 let sent = orders.iter().find(|it| it.id() == *order)?;
                 Some(self.answered(plan, sent, answer, decided.at_ns))
             }
-            Decision::HedgeRefused { trade, hedge, denial } if *trade == id => {
+            Decision::HedgeRefused { hedge, denial, .. } => {
                 let leg = &plan.legs[usize::from(hedge.leg)];
                 let what = namer.steps(leg.market, hedge.steps);
                 let why = match denial {
@@ -158,10 +162,10 @@ impl Told<'_> {
                 let (name, verb) = (namer.instrument(leg.instrument), verb(hedge.take));
                 Some(format!("{}: {verb} {what} at {name}: {why}", hedge.purpose.name()))
             }
-            Decision::Contradiction(order) if order.trade == id => {
+            Decision::Contradiction(order) => {
                 Some(format!("the answer to the {} order contradicts it", leg_name(order.leg)))
             }
-            Decision::Ended(end) if end.trade.id() == id => {
+            Decision::Ended(end) => {
                 *ended = Some(end);
                 Some(match &end.pnl {
                     Some(pnl) => {
@@ -170,7 +174,15 @@ impl Told<'_> {
                     None => format!("{}, its result is out of range", end.outcome.name()),
                 })
             }
-            _ => None,
+            Decision::Opened { .. }
+            | Decision::Closed { .. }
+            | Decision::Refused(_)
+            | Decision::Halt(_)
+            | Decision::Warned(_)
+            | Decision::Suspect(_)
+            | Decision::CommandTaken(_)
+            | Decision::CommandRefused { .. }
+            | Decision::Checkpoint(_) => None,
         }
     }
 
@@ -226,7 +238,7 @@ impl Told<'_> {
                 let planned = namer.average(order.instrument(), leg.expected.gross, leg.steps);
                 // Of a hedge the decision expected nothing; its prices still compare.
                 let moved = price_change(leg, quote.gross, *steps).map_or(String::new(), |ppm| {
-                    format!(", {} % {}", plain(ppm.into(), 4), "from the decision's")
+                    format!(", {} % from it", difference(ppm.into(), 4))
                 });
                 format!(
                     "{} {} of {} for {} at {} on average (decision {}{moved})",

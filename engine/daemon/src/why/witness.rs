@@ -76,7 +76,7 @@ pub enum Subject {
         /// Its number.
         id: u64,
         /// The look that opens it.
-        first: Evaluation,
+        first: Box<Evaluation>,
         /// Its trades.
         trades: Vec<u64>,
     },
@@ -161,7 +161,7 @@ impl Probe for Witness {
             return;
         }
         let begins = match &self.subject {
-            Subject::Life { first, .. } => self.first.is_none() && look == first,
+            Subject::Life { first, .. } => self.first.is_none() && *look == **first,
             Subject::Moment { at_ns } if look.at_ns > *at_ns => return,
             Subject::Moment { .. } => false,
         };
