@@ -115,7 +115,7 @@ pub(super) struct Open {
 pub(super) fn result(
     plan: &Plan,
     rates: &Rates,
-    legs: [LegResult<'_>; 2],
+    legs: &[LegResult<'_>; 2],
     (network_lamports, tip_lamports): (i128, i128),
     open: Option<&Open>,
 ) -> Pnl {

@@ -185,7 +185,7 @@ impl Chain {
             }
             Some(facade)
         };
-        let arrays = [array(middle - SPAN), array(middle), array(middle + SPAN)];
-        TickArraySequence::new(arrays, 64).expect("evenly spaced")
+        let starts = [middle - SPAN, middle, middle + SPAN];
+        TickArraySequence::new(starts.map(array), 64).expect("evenly spaced")
     }
 }

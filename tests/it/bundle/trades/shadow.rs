@@ -116,19 +116,17 @@ impl<'a> Shadow<'a> {
         let mut ended = Vec::new();
         for decided in decisions {
             let at_ns = decided.at_ns;
-            match &decided.decision {
-                Decision::Approved { trade, plan } => self.approved(at_ns, *trade, plan),
-                Decision::Sent(order) => self.sent(at_ns, order),
-                Decision::Answered { order, answer } => {
-                    let found = self.flying.iter().position(|it| it.order.id() == *order);
-                    let flying = self.flying.remove(found.expect("it was sent"));
-                    self.answered(at_ns, &flying, answer);
-                }
-                Decision::Ended(end) => {
-                    self.ended(end);
-                    ended.push(end.outcome.name());
-                }
-                _ => (),
+            if let Decision::Approved { trade, plan } = &decided.decision {
+                self.approved(at_ns, *trade, plan);
+            } else if let Decision::Sent(order) = &decided.decision {
+                self.sent(at_ns, order);
+            } else if let Decision::Answered { order, answer } = &decided.decision {
+                let found = self.flying.iter().position(|it| it.order.id() == *order);
+                let flying = self.flying.remove(found.expect("it was sent"));
+                self.answered(at_ns, &flying, answer);
+            } else if let Decision::Ended(end) = &decided.decision {
+                self.ended(end);
+                ended.push(end.outcome.name());
             }
         }
         assert!(self.open.is_empty() && self.flying.is_empty(), "everything came to an end");
@@ -348,7 +346,7 @@ impl<'a> Shadow<'a> {
             LegResult { settles_in, sums: &trade.sums[leg] }
         });
         let lamports = (trade.network_lamports, trade.tip_lamports);
-        let expected = result(&trade.plan, &trade.rates, legs, lamports, open.as_ref());
+        let expected = result(&trade.plan, &trade.rates, &legs, lamports, open.as_ref());
         assert_eq!(end.pnl, Some(expected), "trade {id}");
     }
 
