@@ -9,5 +9,6 @@ mod bundle;
 mod decoders;
 mod poolmath;
 mod risk_matrix;
+mod store;
 mod support;
 mod tidy;

@@ -1,6 +1,7 @@
 //! A connection to a store's file: what it is set to, and whether the file is ours at all.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -48,12 +49,28 @@ pub(crate) fn identify(connection: &Connection, path: &Path) -> Result<Found, St
         let number = connection.query_row(&format!("PRAGMA {pragma}"), (), |row| row.get(0));
         number.map_err(StoreError::sqlite("read the head of", path))
     };
-    if number("application_id")? != APPLICATION_ID {
+    judge(path, number("application_id")?, number("user_version")?)
+}
+
+/// As [`identify`], from the first bytes of a file that `SQLite` does not open.
+pub(crate) fn identify_head(path: &Path) -> Result<Found, StoreError> {
+    // Offsets of SQLite's file format, section 1.3: the database header.
+    const USER_VERSION_AT: usize = 60;
+    const APPLICATION_ID_AT: usize = 68;
+    let mut head = [0; 100];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.map_err(StoreError::io("read", path))?;
+    let word = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    judge(path, word(APPLICATION_ID_AT), word(USER_VERSION_AT))
+}
+
+fn judge(path: &Path, application: u32, found: u32) -> Result<Found, StoreError> {
+    if application != APPLICATION_ID {
         return Err(StoreError::NotAStore { file: path.to_owned() });
     }
-    let (found, supported) = (number("user_version")?, VERSION);
-    if found > supported {
-        return Err(StoreError::NewerVersion { file: path.to_owned(), found, supported });
+    if found > VERSION {
+        let file = path.to_owned();
+        return Err(StoreError::NewerVersion { file, found, supported: VERSION });
     }
     Ok(Found::Store)
 }

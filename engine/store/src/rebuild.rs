@@ -89,7 +89,12 @@ impl Drop for Rebuild {
 /// Says what is to be replaced, through a connection of its own.
 fn identify(file: &Path) -> Result<Found, StoreError> {
     match fs::metadata(file) {
-        Ok(_) => database::identify(&database::connect(file)?, file),
+        Ok(_) => match database::connect(file).and_then(|it| database::identify(&it, file)) {
+            // What cannot be opened is replaced if its head says that it is ours. Nobody else in
+            // this process can have it open, so that reading it past SQLite takes no locks away.
+            Err(StoreError::Damaged { .. }) => database::identify_head(file),
+            other => other,
+        },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
         Err(error) => Err(StoreError::io("open", file)(error)),
     }
@@ -188,4 +193,172 @@ fn remove_beside(file: &Path) -> Result<(), StoreError> {
 fn remove(temporary: &Path) {
     let _ = remove_beside(temporary);
     let _ = fs::remove_file(temporary);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use engine_core::outbox::{Decided, Decision};
+    use engine_journal::disk::RealDisk;
+    use engine_journal::{RecordHead, Stream, Writer, WriterOptions, records};
+    use rusqlite::OpenFlags;
+
+    use super::*;
+    use crate::store::{Cell, Store};
+
+    /// A journal of so many decisions, none of which is a row.
+    fn journal(dir: &Path, decisions: u64, now_ns: u64) -> PathBuf {
+        let dir = dir.join(format!("journal-{now_ns}"));
+        let disk: Arc<dyn engine_journal::disk::Disk> = Arc::new(RealDisk);
+        let options = WriterOptions { now_ns, segment_bytes: 1 << 20, ..WriterOptions::default() };
+        let (mut writer, _) = Writer::open(&disk, &dir, options).expect("a journal");
+        let mut payload = Vec::new();
+        for seq in 0..decisions {
+            let decision = Decision::Checkpoint(seq);
+            records::encode(&Decided { seq, at_ns: seq, decision }, &mut payload);
+            let head = RecordHead {
+                seq,
+                kind: records::DECISION,
+                version: records::VERSION,
+                time_ns: seq,
+            };
+            writer.append(Stream::Ledger, head, &payload).expect("a record");
+        }
+        writer.sync(now_ns).expect("durable");
+        dir
+    }
+
+    fn last_seq(store: &Store) -> Option<i64> {
+        let rows = store.rows("SELECT last_seq, orphans FROM projection", &[]).expect("rows");
+        match rows.first()?.as_slice() {
+            [Cell::Int(seq), Cell::Int(orphans)] => {
+                assert_eq!(*orphans, seq + 1, "no run: every decision is without a row");
+                Some(*seq)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = fs::read_dir(dir).expect("a directory");
+        let name = |it: io::Result<fs::DirEntry>| it.expect("an entry").file_name();
+        let mut names: Vec<String> =
+            entries.map(|it| name(it).to_string_lossy().into_owned()).collect();
+        names.retain(|it| it.starts_with("store"));
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_rebuild_that_is_cut_off_leaves_the_old_store_and_the_next_one_works() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("store.sqlite");
+        let (old, new) = (journal(dir.path(), 10, 1), journal(dir.path(), 20, 2));
+        drop(Store::rebuild(&file, &old).expect("a store"));
+        let before = fs::read(&file).expect("bytes");
+
+        let killed = Rebuild::prepare(&new, &file).expect("a finished projection");
+        assert_eq!(fs::read(&file).expect("bytes"), before, "nobody sees it yet");
+        let busy = Rebuild::prepare(&new, &file).expect_err("one at a time");
+        assert!(matches!(busy, StoreError::Busy { .. }), "{busy}");
+        // A killed process removes nothing, and the system takes its locks away.
+        killed.lock.unlock().expect("unlocked");
+        std::mem::forget(killed);
+        assert_eq!(names(dir.path()), ["store.sqlite", "store.sqlite.rebuilding"]);
+        assert_eq!(last_seq(&Store::open(&file).expect("the old store")), Some(9));
+
+        drop(Rebuild::prepare(&new, &file).expect("over what was left"));
+        assert_eq!(names(dir.path()), ["store.sqlite"], "one that is given up cleans up");
+        let (store, projected) = Store::rebuild(&file, &new).expect("a store");
+        assert_eq!((projected.how, projected.last_seq), (How::Rebuilt, Some(19)));
+        assert_eq!(last_seq(&store), Some(19));
+    }
+
+    #[test]
+    fn a_log_that_a_crash_left_never_gets_into_the_new_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (file, crashed) = (dir.path().join("store.sqlite"), dir.path().join("store-2"));
+        let journal = journal(dir.path(), 10, 1);
+        let store = Store::open(&file).expect("a new store");
+        let open = Connection::open(&file).expect("the same file");
+        open.execute_batch("UPDATE projection SET orphans = 0; CREATE TABLE stale (x)")
+            .expect("something in the log");
+        for suffix in ["", "-wal"] {
+            let (from, to) = (with_suffix(&file, suffix), with_suffix(&crashed, suffix));
+            assert!(fs::copy(from, to).expect("a copy") > 0);
+        }
+        drop((store, open));
+        let (store, _) = Store::rebuild(&crashed, &journal).expect("a store");
+        let sql = "SELECT name FROM sqlite_schema WHERE name = 'stale'";
+        assert_eq!(store.rows(sql, &[]).expect("rows"), Vec::<Vec<Cell>>::new());
+        assert_eq!(last_seq(&store), Some(9));
+        let intact = store.rows("PRAGMA integrity_check", &[]).expect("rows");
+        assert_eq!(intact, [[Cell::Text("ok".to_owned())]]);
+    }
+
+    #[test]
+    fn a_store_that_is_being_read_is_not_replaced() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("store.sqlite");
+        let (old, new) = (journal(dir.path(), 10, 1), journal(dir.path(), 20, 2));
+        let (mut store, _) = Store::rebuild(&file, &old).expect("a store");
+        let reader = Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        let reader = reader.expect("a reader");
+        reader.execute_batch("BEGIN; SELECT last_seq FROM projection").expect("a long read");
+        let busy = store.project(&new).expect_err("in use");
+        assert!(matches!(busy, StoreError::Busy { .. }), "{busy}");
+        assert_eq!(last_seq(&store), Some(9), "it goes on with what it had");
+        assert_eq!(store.project(&old).expect("no news").records, 0);
+        drop(reader);
+        assert_eq!(store.project(&new).expect("free").how, How::Rebuilt);
+        assert_eq!(last_seq(&store), Some(19));
+    }
+
+    #[test]
+    fn what_is_not_ours_or_newer_is_never_replaced_and_what_is_damaged_is() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let journal = journal(dir.path(), 10, 1);
+        let path = |name: &str| dir.path().join(name);
+        fs::write(path("store-text"), "a text that is long enough to be looked at").expect("write");
+        drop(Store::open(&path("store-newer")).expect("a store"));
+        let newer = Connection::open(path("store-newer")).expect("a database");
+        newer.pragma_update(None, "user_version", 99).expect("a version");
+        drop(newer);
+        for (name, is_right) in [
+            ("store-text", (|it| matches!(it, StoreError::NotAStore { .. })) as fn(&_) -> bool),
+            ("store-newer", |it| matches!(it, StoreError::NewerVersion { found: 99, .. })),
+        ] {
+            let before = fs::read(path(name)).expect("bytes");
+            let refused = Store::rebuild(&path(name), &journal).expect_err(name);
+            assert!(is_right(&refused), "{name}: {refused}");
+            assert_eq!(fs::read(path(name)).expect("bytes"), before, "{name}");
+        }
+        let (store, _) = Store::rebuild(&path("store-bad"), &journal).expect("a store");
+        drop(store);
+        let mut bytes = fs::read(path("store-bad")).expect("bytes");
+        bytes[4_096..].fill(0x5a);
+        fs::write(path("store-bad"), bytes).expect("write");
+        Store::open(&path("store-bad")).expect_err("damaged");
+        let (store, _) = Store::rebuild(&path("store-bad"), &journal).expect("made anew");
+        assert_eq!(last_seq(&store), Some(9));
+        assert_eq!(
+            names(dir.path()),
+            ["store-bad", "store-bad-shm", "store-bad-wal", "store-newer", "store-text"]
+        );
+    }
+
+    #[test]
+    fn without_a_journal_or_a_directory_nothing_is_made() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("store.sqlite");
+        let refused = Store::rebuild(&file, dir.path()).expect_err("no journal");
+        assert!(matches!(refused, StoreError::Journal(_)), "{refused}");
+        let journal = journal(dir.path(), 10, 1);
+        let nowhere = dir.path().join("nowhere").join("store.sqlite");
+        let refused = Store::rebuild(&nowhere, &journal).expect_err("no directory");
+        assert!(matches!(refused, StoreError::Io { operation: "create", .. }), "{refused}");
+        assert!(refused.to_string().contains("nowhere"), "{refused}");
+        assert_eq!(names(dir.path()), Vec::<String>::new());
+    }
 }
