@@ -189,7 +189,7 @@ impl<'a> Place<'a> {
         let rerun = rerun(self.dir, run, from, until, Some(summary.id), &mut witness)?;
         let mut story = self.story(pair);
         story.compared = rerun.recorded.len();
-        story.differences = differences(summary, &rerun, &witness);
+        story.differences = differences(run, summary, &rerun, &witness);
         let ended = witness.closing.as_ref().map(|it| it.look);
         let fate = rerun.open.as_ref().map_or(summary.fate, |(_, fate)| *fate);
         story.opportunity = Some(life_shown(&namer, summary, &rerun, &witness));
@@ -375,7 +375,12 @@ fn life_shown(namer: &Namer<'_>, summary: &Summary, rerun: &Rerun, witness: &Wit
 }
 
 /// Whether the core decided again what is recorded.
-fn differences(summary: &Summary, rerun: &Rerun, witness: &Witness) -> Vec<String> {
+fn differences(
+    run: &RunSurvey,
+    summary: &Summary,
+    rerun: &Rerun,
+    witness: &Witness,
+) -> Vec<String> {
     let mut found = Vec::new();
     let sides = rerun.recorded.iter().zip(&rerun.replayed);
     if let Some((recorded, replayed)) = sides.clone().find(|(a, b)| a != b) {
@@ -388,7 +393,8 @@ fn differences(summary: &Summary, rerun: &Rerun, witness: &Witness) -> Vec<Strin
         ));
     }
     let (recorded, replayed) = (rerun.recorded.len(), rerun.replayed.len());
-    if recorded != replayed {
+    // A crash takes the tail of one stream and leaves that of the other.
+    if recorded != replayed && run.is_ended {
         found.push(format!("{recorded} decisions are recorded, {replayed} were made again"));
     }
     if witness.first.is_none() {

@@ -57,6 +57,8 @@ pub struct RunSurvey {
     pub pairs: Vec<PairSpec>,
     /// Time of its first and its last record. Unit: Unix nanoseconds.
     pub span_ns: (u64, u64),
+    /// Whether it ended in order; one that was killed may lack the end of either stream.
+    pub is_ended: bool,
     /// Opportunities in the order in which they opened.
     pub opportunities: Vec<Summary>,
     /// Place of the opportunity of each trade that has not ended.
@@ -70,7 +72,7 @@ impl RunSurvey {
             pairs.map_err(|error| unreadable(dir, seq, &format!("the run's tables: {error:?}")))?;
         let span_ns = (begin.clock.0, begin.clock.0);
         let (opportunities, trades) = (Vec::new(), BTreeMap::new());
-        Ok(Self { seq, begin, pairs, span_ns, opportunities, trades })
+        Ok(Self { seq, begin, pairs, span_ns, is_ended: false, opportunities, trades })
     }
 
     /// How `--part` names it: the part, and the number of its first record where that is needed.
@@ -241,6 +243,7 @@ fn take(dir: &Path, runs: &mut Vec<RunSurvey>, record: &Record<'_>) -> Result<()
     }
     let Some(run) = runs.last_mut() else { return Ok(()) };
     run.span_ns.1 = run.span_ns.1.max(record.head.time_ns);
+    run.is_ended |= kind == records::END;
     if kind == records::DECISION {
         let decided = records::decode_decision(record.payload)
             .map_err(|error| unreadable(dir, seq, &format!("a decision: {error}")))?;
