@@ -153,9 +153,11 @@ impl Serialize for Markets<'_> {
                         counts: *book.counts(),
                         bids: Levels(book.book(), Side::Bid),
                         asks: Levels(book.book(), Side::Ask),
-                    }))?
+                    }))?;
                 }
-                Market::Pool(pool) => list.serialize_element(&MarketWritten::Pool(pool.saved()))?,
+                Market::Pool(pool) => {
+                    list.serialize_element(&MarketWritten::Pool(pool.saved()))?;
+                }
             }
         }
         list.end()

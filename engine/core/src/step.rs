@@ -199,6 +199,10 @@ impl Core {
     }
 
     /// What an event means besides its change of a market.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever else an event is, it may prove its feed"
+    )]
     fn take_rare(&mut self, event: &Event, out: &mut Outbox) {
         match event.body {
             Body::Param { key: ParamKey::PriorityFee | ParamKey::Tip, .. } => self.mark_pools(),
@@ -455,7 +459,11 @@ impl Core {
 
 /// Folds a look into the digest: two multiplications, because it is done for every look.
 fn mixed(digest: u64, look: &Evaluation) -> u64 {
-    #[expect(clippy::cast_possible_truncation, reason = "a digest takes the low bits")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a digest takes the low bits"
+    )]
     let words = [
         look.seq ^ (u64::from(look.pair.0) << 48) ^ ((look.code as u64) << 40),
         (look.net as u64) ^ (look.base_atoms as u64).rotate_left(32),

@@ -91,7 +91,7 @@ struct ProjectArgs {
     /// The journal; by default the one of the last replay
     #[arg(value_name = "DIR", default_value = replay::JOURNAL_DEFAULT)]
     dir: PathBuf,
-    /// File of the tables, an SQLite database [default: store.sqlite in DIR]
+    /// File of the tables, a `SQLite` database [default: store.sqlite in DIR]
     #[arg(long, value_name = "FILE")]
     db: Option<PathBuf>,
     /// Print one JSON object

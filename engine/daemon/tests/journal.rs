@@ -1,4 +1,5 @@
 //! Journals that the program writes: the same decisions again, whatever happens to the process.
+#![expect(clippy::print_stdout, reason = "the size of the campaign is told to who runs it")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -111,6 +112,9 @@ fn rewritten(
     is_changed
 }
 
+/// Changes a decision, if it is the one.
+type Change = fn(&mut Decided) -> bool;
+
 #[test]
 fn one_changed_decision_is_found() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -122,7 +126,6 @@ fn one_changed_decision_is_found() {
     assert!(verify(&same, None).expect("readable").difference.is_none(), "rewriting alone");
 
     // (what is changed, whether this decision, how)
-    type Change = fn(&mut Decided) -> bool;
     let changes: [(&str, Change); 4] = [
         ("a trade's result by one unit", |decided| {
             let Decision::Ended(end) = &mut decided.decision else { return false };
@@ -243,7 +246,7 @@ fn killed(dir: &Path, journal: &str, after: Option<Duration>) -> (u64, u64) {
         let (market, ledger) = line.split_once(' ')?;
         Some((market.parse().ok()?, ledger.parse().ok()?))
     });
-    last.last().unwrap_or((0, 0))
+    last.fold((0, 0), |_, newest| newest)
 }
 
 #[test]

@@ -31,8 +31,9 @@ const EMULATOR: Uses = Uses::These(&["engine-model", "engine-poolmath"]);
 
 /// Crates that nobody may use.
 const TOPS: &[&str] = &["engine-daemon", "system-tests", "benches"];
-/// Except that the tests run the daemon.
-const TOP_EDGES: &[(&str, &str)] = &[("system-tests", "engine-daemon")];
+/// Except that tests and measurements run the daemon.
+const TOP_EDGES: &[(&str, &str)] =
+    &[("system-tests", "engine-daemon"), ("benches", "engine-daemon")];
 
 /// Crates whose dependency list is the proof that they cannot reach the outside, with the list.
 const CLOSED: &[(&str, &[&str])] = &[

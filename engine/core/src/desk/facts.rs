@@ -128,7 +128,7 @@ impl Desk {
             };
             let mut facts = self.leg_facts(hands, plan, index, &ordered, leg_fee(planned));
             facts.messages_needed = 1 + u32::from(plan.legs[0].venue == plan.legs[1].venue);
-            facts.spend = self.spend(hands.world, planned);
+            facts.spend = Self::spend(hands.world, planned);
             facts
         };
         let signed = |amount: u128| i128::try_from(amount).ok();
@@ -192,8 +192,8 @@ impl Desk {
             attempt: trade.attempts(hedge.leg),
         };
         let mut leg = self.leg_facts(hands, plan, usize::from(hedge.leg), &ordered, 0);
-        leg.client_id =
-            self.client_id(trade.id(), hedge.leg, ordered.attempt, &ordered, plan, hands.now_ns);
+        let (id, attempt, now_ns) = (trade.id(), ordered.attempt, hands.now_ns);
+        leg.client_id = Some(self.client_id(id, hedge.leg, attempt, &ordered, plan, now_ns));
         let balance = world.balances.get(balance);
         // What the trade itself has put aside for this leg is its own to use.
         leg.spend = balance.total.map(|total| Spend {
@@ -248,7 +248,7 @@ impl Desk {
         let limit_price = limit_price(ordered.limit, ordered.steps, pool_fee);
         let notional_usd = marks::units_to_micros(
             tables,
-            at_limit.and_then(|it| self.in_numeraire(world, settles_in, it.gross, now_ns)),
+            at_limit.and_then(|it| Self::in_numeraire(world, settles_in, it.gross, now_ns)),
         );
         let last_trade = world.last_trade_ticks[planned.market.index()];
         LegFacts {
@@ -260,7 +260,7 @@ impl Desk {
                 Status::NotTrading
             }),
             metadata_age_ns: Some(now_ns - world.stated_ns[planned.market.index()].min(now_ns)),
-            data: self.data_age(world, planned, now_ns),
+            data: Self::data_age(world, planned, now_ns),
             limit_price,
             reference_price: world.reference(planned.instrument, now_ns).and_then(reference_price),
             last_trade_price: (last_trade > 0).then(|| u128::from(last_trade) * 2),
@@ -280,14 +280,14 @@ impl Desk {
             messages_left: Some(self.state.throttle.orders_left(planned.venue, now_ns, limits)),
             messages_needed: 1,
             last_equal: self.last_equal(ordered, planned, now_ns),
-            client_id: self.client_id(
+            client_id: Some(self.client_id(
                 self.state.trades_opened + 1,
                 u8::from(index == 1),
                 ordered.attempt,
                 ordered,
                 plan,
                 now_ns,
-            ),
+            )),
             venue_open_orders: self.open_orders(planned.venue, plan),
             market_pairs_in_flight: self.in_flight_on(planned.market),
             position: self.base_position(world, base, ordered.take, notional_usd, now_ns),
@@ -296,7 +296,7 @@ impl Desk {
         }
     }
 
-    fn data_age(&self, world: &World, leg: &PlannedLeg, now_ns: u64) -> DataAge {
+    fn data_age(world: &World, leg: &PlannedLeg, now_ns: u64) -> DataAge {
         let proved_ns = world.proved_ns[leg.market.index()];
         match &world.markets[leg.market.index()] {
             Market::Book(_) => {
@@ -332,15 +332,15 @@ impl Desk {
         ordered: &Ordered,
         plan: &Plan,
         now_ns: u64,
-    ) -> Option<ClientId> {
+    ) -> ClientId {
         let market = plan.legs[usize::from(leg)].market;
         let content = content_of(market, ordered.take, ordered.limit, ordered.steps);
         let key = ClientKey { trade, leg, attempt };
         let checked = self.state.duplicates.check(&content, key, now_ns, &self.settings.limits);
-        Some(match checked {
+        match checked {
             Err(Duplicate::ClientId) => ClientId::Used,
             Ok(()) | Err(Duplicate::Content { .. } | Duplicate::TooMany) => ClientId::Fresh,
-        })
+        }
     }
 
     fn open_orders(&self, venue: engine_model::Venue, plan: &Plan) -> Option<u32> {
@@ -354,7 +354,7 @@ impl Desk {
         u32::try_from(self.trades().filter(is_on).count() + 1).ok()
     }
 
-    fn spend(&self, world: &World, leg: &PlannedLeg) -> Option<Spend> {
+    fn spend(world: &World, leg: &PlannedLeg) -> Option<Spend> {
         let balance = world.balances.get(leg.pays_from);
         Some(Spend {
             available: balance.total?,
@@ -468,13 +468,7 @@ impl Desk {
     }
 
     /// An amount in the numeraire at the middle, rounded up.
-    fn in_numeraire(
-        &self,
-        world: &World,
-        asset: AssetId,
-        amount: u128,
-        now_ns: u64,
-    ) -> Option<u128> {
+    fn in_numeraire(world: &World, asset: AssetId, amount: u128, now_ns: u64) -> Option<u128> {
         let worth = world.worth(asset, world.tables.numeraire, now_ns).ok()?;
         worth.mid.apply_ceil(amount)
     }

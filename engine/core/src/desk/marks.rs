@@ -100,13 +100,13 @@ impl Desk {
                     && is_new
                     && proved_ns > 0
                     && freshest.is_none_or(|(best, _)| best < proved_ns)
-                    && self.mark(world, market, None, now_ns).is_some()
+                    && Self::mark(world, market, None, now_ns).is_some()
                 {
                     freshest = Some((proved_ns, market));
                 }
             }
             let Some((_, market)) = freshest else { break };
-            if let Some(mark) = self.mark(world, market, None, now_ns) {
+            if let Some(mark) = Self::mark(world, market, None, now_ns) {
                 marks.list[marks.count] = mark;
                 marks.count += 1;
             }
@@ -117,7 +117,6 @@ impl Desk {
 
     /// Micros of the numeraire for 10⁻¹⁸ of a whole base unit at one market.
     pub(super) fn mark(
-        &self,
         world: &World,
         market: MarketId,
         side: Option<Take>,
@@ -138,7 +137,7 @@ impl Desk {
     fn prices(&self, world: &World, pair: &PairSpec, now_ns: u64) -> [Option<Ratio>; 2] {
         [pair.buy, pair.sell].map(|instrument| {
             let market = world.tables.instruments[instrument.index()].market;
-            self.mark(world, market, None, now_ns)
+            Self::mark(world, market, None, now_ns)
         })
     }
 

@@ -40,11 +40,11 @@ impl Desk {
         // Nothing is held that was not there at the start, so nothing is unrealised.
         self.state.daily.note_unrealised(Some(0), &self.settings.limits);
         self.arm_stale(hands);
-        self.arm_day(hands);
+        Self::arm_day(hands);
     }
 
     /// Sets the timer of the next midnight, UTC.
-    pub(crate) fn arm_day(&mut self, hands: &mut Hands<'_>) {
+    pub(crate) fn arm_day(hands: &mut Hands<'_>) {
         let wall_ns = hands.world.wall_ns(hands.now_ns);
         let left_ns = NS_PER_DAY - wall_ns % NS_PER_DAY;
         hands.timers.set(TimerId::Day, hands.now_ns.saturating_add(left_ns));
@@ -55,10 +55,11 @@ impl Desk {
         let day = day_of(hands.world.wall_ns(hands.now_ns) / NS_PER_SECOND);
         let verdict = self.state.daily.roll(day, &self.settings.limits);
         self.after_daily(hands, &verdict);
-        self.arm_day(hands);
+        Self::arm_day(hands);
     }
 
     /// Takes what an event says of its feed.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what proves no feed is all the rest")]
     pub(crate) fn note_feed(&mut self, hands: &mut Hands<'_>, event: &Event) {
         let proof = match event.body {
             Body::BookClear => Proof::Snapshot,
@@ -163,6 +164,7 @@ impl Desk {
     }
 
     /// What a refusal calls for besides itself.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most refusals call for nothing else")]
     pub(super) fn after_refusal(
         &mut self,
         hands: &mut Hands<'_>,

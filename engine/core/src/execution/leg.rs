@@ -144,8 +144,6 @@ mod tests {
     use super::LegState::{
         Approved, Durable, Expired, Filled, Planned, Rejected, Sent, Unknown, Working,
     };
-    use super::*;
-
     #[test]
     fn transitions() {
         let (three, five) = (3, 5);

@@ -142,6 +142,7 @@ impl Replayed {
         }
     }
 
+    #[expect(clippy::large_types_passed_by_value, reason = "once, at the end of a comparison")]
     fn difference(
         &self,
         what: &str,
@@ -329,6 +330,7 @@ impl Walk<'_> {
         self.found.difference.is_some()
     }
 
+    #[expect(clippy::large_types_passed_by_value, reason = "moved into the list it is for")]
     fn decision(&mut self, decided: Decided, seq: u64) -> bool {
         let Some(replayed) = &mut self.replayed else { return false };
         if decided.seq != seq || replayed.recorded.len() >= WAITING_MAX {

@@ -254,16 +254,12 @@ fn config_or(
     args: &ReplayArgs,
     own: impl FnOnce() -> Result<(Config, String), ConfigFailure>,
 ) -> Result<Named, Refused> {
-    match &args.config {
-        Some(path) => {
-            let (config, text) = load_with_text(path, &args.sets).map_err(Refused::Config)?;
-            Ok((config, text, path.display().to_string()))
-        }
-        None => {
-            let (config, text) = own().map_err(Refused::Config)?;
-            Ok((config, text, BUNDLE_CONFIG.to_owned()))
-        }
+    if let Some(path) = &args.config {
+        let (config, text) = load_with_text(path, &args.sets).map_err(Refused::Config)?;
+        return Ok((config, text, path.display().to_string()));
     }
+    let (config, text) = own().map_err(Refused::Config)?;
+    Ok((config, text, BUNDLE_CONFIG.to_owned()))
 }
 
 /// The configuration of the bundle that ships.
