@@ -5,7 +5,7 @@ use std::time::Instant;
 use engine_core::Outbox;
 use engine_core::outbox::Decided;
 use engine_journal::records::{Begin, End};
-use engine_model::Event;
+use engine_model::{Body, Event, Flags, Venue};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::rings::{HEADS, MARKET_EVENTS, ledger_slots};
@@ -68,7 +68,8 @@ pub struct WriterGone;
 /// A recorder and its tapes for a core with so many pairs.
 #[must_use]
 pub fn tapes(pairs: usize) -> (Recorder, Tapes) {
-    let (event_in, events) = RingBuffer::new(MARKET_EVENTS);
+    let (mut event_in, mut events) = RingBuffer::new(MARKET_EVENTS);
+    touch(&mut event_in, &mut events);
     let (head_in, heads) = RingBuffer::new(HEADS);
     let (item_in, ledger) = RingBuffer::new(ledger_slots(pairs));
     let recorder = Recorder {
@@ -79,6 +80,23 @@ pub fn tapes(pairs: usize) -> (Recorder, Tapes) {
         waited_ns: 0,
     };
     (recorder, Tapes { events, heads, ledger })
+}
+
+/// Writes every slot once: the core's thread shall not wait for the system to find its pages.
+fn touch(producer: &mut Producer<Event>, consumer: &mut Consumer<Event>) {
+    let blank = Event {
+        recv_ns: 0,
+        venue_ns: 0,
+        seq: 0,
+        market: Event::NO_MARKET,
+        venue: Venue::Coinbase,
+        flags: Flags(0),
+        body: Body::Timer,
+    };
+    while producer.push(blank).is_ok() {}
+    if let Ok(chunk) = consumer.read_chunk(consumer.slots()) {
+        chunk.commit_all();
+    }
 }
 
 impl Recorder {

@@ -27,6 +27,9 @@ pub struct Cost {
     pub cpu_ns: u64,
     /// Time that the core waited for room in the journal's rings. Unit: nanoseconds of wall time.
     pub waited_ns: u64,
+    /// Of the processor time, what anchors took: at the start, at the end, and at each new segment
+    /// and day. By wall time. Unit: nanoseconds.
+    pub anchors_ns: u64,
     /// Events that the core consumed.
     pub events: u64,
     /// Batches that the core consumed.
@@ -86,6 +89,7 @@ pub fn of_part(
         });
         spent_ns = cpu_ns() - begun_ns - idle_ns;
     });
+    let anchors_ns = driver.anchors_ns();
     let report = driver.into_report(name, inputs, tables, names);
     let waited_ns = recorder.as_ref().map_or(0, |it| it.waited_ns);
     drop(recorder);
@@ -95,6 +99,7 @@ pub fn of_part(
     Ok(Cost {
         cpu_ns: spent_ns,
         waited_ns,
+        anchors_ns,
         events: report.events,
         batches: report.batches,
         hash: report.hash,

@@ -84,6 +84,8 @@ pub(super) struct Driver<'a> {
     batches: u64,
     first_ns: u64,
     day: u64,
+    /// Time spent on putting states into their stored form. Unit: nanoseconds.
+    anchors_ns: u64,
 }
 
 impl<'a> Driver<'a> {
@@ -110,7 +112,13 @@ impl<'a> Driver<'a> {
             batches: 0,
             first_ns: 0,
             day: 0,
+            anchors_ns: 0,
         }
+    }
+
+    /// Time spent so far on putting states into their stored form. Unit: nanoseconds.
+    pub(super) const fn anchors_ns(&self) -> u64 {
+        self.anchors_ns
     }
 
     /// Takes batches until the input ends. False when the journal's writer has gone.
@@ -234,8 +242,10 @@ impl<'a> Driver<'a> {
 
     fn anchor(&mut self, seq: u64) -> Result<(), WriterGone> {
         let Some(recorder) = &mut self.recorder else { return Ok(()) };
+        let from = Instant::now();
         let state = postcard::to_allocvec(&self.core);
         let state = state.expect("Invariant: a core has a stored form");
+        self.anchors_ns += u64::try_from(from.elapsed().as_nanos()).unwrap_or(u64::MAX);
         recorder.wait_for_room(0)?;
         recorder.item(Item::Anchor { seq, at_ns: self.core.now_ns(), state });
         Ok(())
