@@ -19,7 +19,7 @@ use rtrb::{Consumer, Producer};
 /// Frames in one turn: some tens of microseconds.
 const TURN_ITEMS: usize = 40;
 /// Passes over the recording.
-const ROUNDS: usize = 61;
+const ROUNDS: usize = 41;
 /// More than the largest update.
 const RING_EVENTS: usize = 8_192;
 /// What the way may take on top of the bare hand-off. Unit: nanoseconds.
@@ -62,8 +62,8 @@ fn is_small(feed: &Feed, item: usize) -> bool {
     (4..=6).contains(&feed.updates[item].levels)
 }
 
-/// Every lane with its scene; the first is the bare ring.
-fn lanes(feed: &Feed) -> Vec<(Lane, Scene)> {
+/// Every lane with its scene, or only that of this name; the first is the bare ring.
+fn lanes(feed: &Feed, only: Option<&str>) -> Vec<(Lane, Scene)> {
     let alone = Scene::alone(feed);
     let lane = |name, front, back| Lane { name, front, back };
     let decided =
@@ -72,12 +72,15 @@ fn lanes(feed: &Feed) -> Vec<(Lane, Scene)> {
     let decoded = lane("decoded", Box::new(Decode::new(feed)), Box::new(Discard));
     let booked = decided("booked", &alone);
     let mut lanes = vec![(bare, alone.clone()), (decoded, alone.clone()), (booked, alone)];
-    for (name, above_ppm) in DISTANCES {
+    let is_wanted = |name: &str| only.is_none_or(|only| only == name);
+    for (name, above_ppm) in DISTANCES.into_iter().filter(|(name, _)| is_wanted(name)) {
         let scene = Scene::apart(feed, above_ppm);
         lanes.push((decided(name, &scene), scene));
     }
-    let mixed = Scene::tuned(feed);
-    lanes.push((decided("mixed", &mixed), mixed));
+    if is_wanted("mixed") {
+        let mixed = Scene::tuned(feed);
+        lanes.push((decided("mixed", &mixed), mixed));
+    }
     lanes
 }
 
@@ -86,7 +89,7 @@ fn report(feed: &Feed) {
     let small = (0..frames).filter(|item| is_small(feed, *item)).count();
     println!("wire_to_decision: {frames} update frames, {small} of them of 4 to 6 levels");
     let plan = Plan::new(frames, TURN_ITEMS, ROUNDS, RING_EVENTS);
-    let (lanes, scenes): (Vec<Lane>, Vec<Scene>) = lanes(feed).into_iter().unzip();
+    let (lanes, scenes): (Vec<Lane>, Vec<Scene>) = lanes(feed, None).into_iter().unzip();
     let all = measure(lanes, &plan);
     println!("ns                   frames    median       p90       p99      p999  above bare");
     for (times, scene) in all.iter().zip(&scenes) {
@@ -119,7 +122,7 @@ fn line(times: &Times, what: &str, count: usize, wanted: impl Fn(usize) -> bool)
 
 /// One lane's work on this thread; prints the frames that went through [`counted`].
 fn count(feed: &Feed, name: &str, what: &str, rounds: usize) {
-    let mut lanes = lanes(feed).into_iter();
+    let mut lanes = lanes(feed, Some(name)).into_iter();
     let (mut lane, scene) = lanes.find(|(lane, _)| lane.name == name).expect("a lane");
     let wanted = KINDS.iter().find(|(name, _)| *name == what).map(|(_, fate)| *fate);
     let (mut producer, mut consumer) = rtrb::RingBuffer::new(RING_EVENTS);

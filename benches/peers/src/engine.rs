@@ -1,10 +1,11 @@
 //! Recorded update frames through whole engines: one frame is one event for everybody.
 //!
-//! What an engine takes its events from is made beforehand. Every side begins a pass with the books
+//! What an engine takes its events from is made beforehand (ours takes them from a journal). Every side begins a pass with the books
 //! of the snapshots and goes on from turn to turn; after each turn it states the best prices that
 //! its engine holds, and they must be those of our book.
 
 mod barter_side;
+mod riptide_side;
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -16,8 +17,10 @@ use connector_net::{Market, Sink};
 use engine_core::market::book::{Book, Level};
 use engine_model::{Body, Side};
 
-use crate::turns::{Item, Work};
+use crate::turns::{Item, Target, Work};
 use barter_side::{BarterSide, FullBook};
+use benches::scene::Scene;
+use riptide_side::RiptideSide;
 
 /// Update frames in one turn: half a millisecond for the slowest side.
 const FRAMES: usize = 40;
@@ -126,11 +129,19 @@ fn prove(item: &mut Item, recording: &Recording) {
 /// a megabyte per new level; hence also books that begin with their best levels only, and an engine
 /// that is told the best prices and keeps no book at all.
 ///
+/// Ours reads its events from a journal, the others' are made beforehand. `ours` has the recording's
+/// two markets, as barter; `ours-comparing` has a counterpart for each, so that every frame is also
+/// compared with another venue.
+///
 /// A side is a line here: a [`Work`] whose turns are those of the recording and return the sum of
 /// both best prices of all markets.
 pub(crate) fn item() -> Item {
-    let recording = Rc::new(Recording::new(&Feed::coinbase()));
+    let feed = Feed::coinbase();
+    let recording = Rc::new(Recording::new(&feed));
+    let alone = Scene::alone(&feed);
     let sides: Vec<(&'static str, Box<dyn Work>)> = vec![
+        ("ours", Box::new(RiptideSide::new(&recording, alone))),
+        ("ours-comparing", Box::new(RiptideSide::comparing(&recording, &feed))),
         ("barter", Box::new(BarterSide::<FullBook>::new(&recording, usize::MAX))),
         ("barter-5000-levels", Box::new(BarterSide::<FullBook>::new(&recording, 5_000))),
         ("barter-best-only", Box::new(BarterSide::<BestOnly>::new(&recording, 1))),
@@ -139,7 +150,10 @@ pub(crate) fn item() -> Item {
         unit: "frame",
         turn_units: recording.turns.iter().map(ExactSizeIterator::len).collect(),
         sides,
-        targets: vec![],
+        targets: vec![
+            Target { peer: "barter", at_least: 12.0 },
+            Target { peer: "barter-5000-levels", at_least: 12.0 },
+        ],
         less: None,
         notes: vec![format!(
             "{} frames of {} levels in all, after snapshots of {} levels; best prices equal after \
