@@ -74,7 +74,8 @@ fn documents_name_files_that_exist() {
     for document in DOCUMENTS {
         let text = read(document);
         for path in named_paths(&text) {
-            if !root().join(path).exists() {
+            // What a run writes is not in the tree.
+            if !path.starts_with("riptide-data/") && !root().join(path).exists() {
                 findings.push(format!("{document} names {path}"));
             }
         }

@@ -397,7 +397,7 @@ impl Desk {
         order_usd_micros: Option<i128>,
         now_ns: u64,
     ) -> Option<Position> {
-        let mark = self.marks_of(world, base, now_ns);
+        let mark = Self::marks_of(world, base, now_ns);
         let held = self.state.positions.position_e18(base)?;
         let value = |amount: u128| {
             if amount == 0 {

@@ -86,7 +86,7 @@ pub(super) fn price_e18(world: &World, market: MarketId, side: Option<Take>) -> 
 impl Desk {
     /// Marks of a base asset: of the two markets that were proven last, what a sale there brings and
     /// a purchase costs at the middle. Unit: micros of the numeraire per 10⁻¹⁸ of a whole unit.
-    pub(super) fn marks_of(&self, world: &World, base: AssetId, now_ns: u64) -> Marks {
+    pub(super) fn marks_of(world: &World, base: AssetId, now_ns: u64) -> Marks {
         let mut marks = Marks::default();
         let mut last: Option<MarketId> = None;
         for _ in 0..marks.list.len() {
@@ -134,7 +134,7 @@ impl Desk {
     }
 
     /// Both legs' own prices of the base in the numeraire.
-    fn prices(&self, world: &World, pair: &PairSpec, now_ns: u64) -> [Option<Ratio>; 2] {
+    fn prices(world: &World, pair: &PairSpec, now_ns: u64) -> [Option<Ratio>; 2] {
         [pair.buy, pair.sell].map(|instrument| {
             let market = world.tables.instruments[instrument.index()].market;
             Self::mark(world, market, None, now_ns)
@@ -148,7 +148,7 @@ impl Desk {
         pair: &PairSpec,
         now_ns: u64,
     ) -> Option<u64> {
-        let [Some(a), Some(b)] = self.prices(world, pair, now_ns) else { return None };
+        let [Some(a), Some(b)] = Self::prices(world, pair, now_ns) else { return None };
         // a / b as a ratio, then its distance from one.
         let ratio = a.mul(b.inverted()?)?;
         let (low, high) = (ratio.num.min(ratio.den), ratio.num.max(ratio.den));
@@ -159,7 +159,7 @@ impl Desk {
     }
 
     pub(super) fn agreement_reading(&self, world: &World, pair: &PairSpec, now_ns: u64) -> Reading {
-        let [a, b] = self.prices(world, pair, now_ns);
+        let [a, b] = Self::prices(world, pair, now_ns);
         agreement::disagreement(a, b, &self.settings.limits)
     }
 
@@ -211,7 +211,7 @@ impl Desk {
         if held_e18 == 0 {
             return Some(0);
         }
-        let marks = self.marks_of(world, asset, now_ns);
+        let marks = Self::marks_of(world, asset, now_ns);
         let amount = held_e18.unsigned_abs();
         let each = marks.as_slice().iter();
         if held_e18 > 0 {

@@ -436,7 +436,7 @@ impl Desk {
                 self.state.repeats.total_count(hands.now_ns, limits) < limits.trades_max
             }
             (HaltReason::Position, Scope::Asset(asset)) => {
-                let marks = self.marks_of(hands.world, asset, hands.now_ns);
+                let marks = Self::marks_of(hands.world, asset, hands.now_ns);
                 self.state.positions.breach(asset, marks.as_slice(), limits).is_none()
             }
             _ => false,
@@ -451,7 +451,7 @@ impl Desk {
             if self.state.positions.position_e18(asset) == Some(0) {
                 continue;
             }
-            let marks = self.marks_of(hands.world, asset, hands.now_ns);
+            let marks = Self::marks_of(hands.world, asset, hands.now_ns);
             let limits = &self.settings.limits;
             if let Some(breach) = self.state.positions.breach(asset, marks.as_slice(), limits) {
                 self.latch(hands, HaltReason::Position, Scope::Asset(asset), breach);
