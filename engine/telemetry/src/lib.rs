@@ -20,8 +20,8 @@ pub enum Stage {
     Signal = 4,
     /// What the signal let pass taken through risk and into trades, of one batch.
     Risk = 5,
-    /// From the core's commit of a record to the writer's take.
-    Record = 6,
+    /// One batch through all of the core, with what is handed to the journal.
+    Step = 6,
     /// One commit of the journal: written, chained and, where asked for, synced.
     Journal = 7,
 }
@@ -35,7 +35,7 @@ impl Stage {
         Self::Quote,
         Self::Signal,
         Self::Risk,
-        Self::Record,
+        Self::Step,
         Self::Journal,
     ];
 
@@ -49,7 +49,7 @@ impl Stage {
             Self::Quote => "quote",
             Self::Signal => "signal",
             Self::Risk => "risk",
-            Self::Record => "record",
+            Self::Step => "step",
             Self::Journal => "journal",
         }
     }

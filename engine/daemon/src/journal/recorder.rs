@@ -159,3 +159,49 @@ impl Recorder {
         !self.ledger.is_abandoned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use engine_model::{Body, Flags, Venue};
+
+    use super::*;
+
+    const EVENT: Event = Event {
+        recv_ns: 1,
+        venue_ns: 0,
+        seq: 0,
+        market: Event::NO_MARKET,
+        venue: Venue::Coinbase,
+        flags: Flags(Flags::END_OF_BATCH),
+        body: Body::Timer,
+    };
+
+    /// A full ring keeps the core from taking input; nothing is dropped, and room is seen at once.
+    #[test]
+    fn a_full_ring_holds_the_core_until_the_writer_has_taken() {
+        let (mut recorder, mut tapes) = tapes(4);
+        let whole = vec![EVENT; MARKET_EVENTS];
+        recorder.events(&whole);
+        recorder.head(BatchHead { seq: 1, events: whole.len() });
+        assert!(recorder.has_room(0) && !recorder.has_room(1));
+        let taker = std::thread::spawn(move || {
+            while tapes.heads.pop().is_err() {
+                std::thread::yield_now();
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            let chunk = tapes.events.read_chunk(MARKET_EVENTS).expect("all of it");
+            let count = chunk.len();
+            chunk.commit_all();
+            (tapes, count)
+        });
+        assert_eq!(recorder.wait_for_room(1), Ok(()));
+        assert!(recorder.waited_ns > 0);
+        let (tapes, count) = taker.join().expect("it ends");
+        assert_eq!(count, whole.len(), "nothing was dropped");
+        // A writer that has gone is told, not waited for.
+        recorder.events(&whole);
+        drop(tapes);
+        assert_eq!(recorder.wait_for_room(1), Err(WriterGone));
+        assert!(!recorder.is_written());
+    }
+}

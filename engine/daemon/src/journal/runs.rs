@@ -1,7 +1,7 @@
 //! What runs a journal holds.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use engine_journal::disk::{Disk, RealDisk};
 use engine_journal::reader::End as JournalEnd;
@@ -117,8 +117,17 @@ pub fn check_version(dir: &Path, seq: u64, version: u16) -> Result<(), Failure> 
     Err(unreadable(dir, seq, &says))
 }
 
-/// The build that runs now.
+/// The build that runs now: version, and the beginning of the hash of the program's own file. Two
+/// builds of one version are two builds.
 #[must_use]
-pub fn build() -> String {
-    format!("riptide {}", env!("CARGO_PKG_VERSION"))
+pub fn build() -> &'static str {
+    static BUILD: OnceLock<String> = OnceLock::new();
+    BUILD.get_or_init(|| {
+        let version = env!("CARGO_PKG_VERSION");
+        let program = std::env::current_exe().and_then(std::fs::read);
+        match program {
+            Ok(bytes) => format!("riptide {version} {}", &blake3::hash(&bytes).to_hex()[..16]),
+            Err(_) => format!("riptide {version}"),
+        }
+    })
 }

@@ -129,9 +129,11 @@ impl<'a> Driver<'a> {
     ) -> bool {
         let mut ports = core::mem::take(&mut self.ports);
         let ended = loop {
-            let mut gone = false;
+            let (mut gone, mut step_ns) = (false, 0);
             let more = next_batch(&mut ports, &mut idle, histograms, |first, second| {
+                let from = Instant::now();
                 gone = self.batch(first, second).is_err();
+                step_ns = u64::try_from(from.elapsed().as_nanos()).unwrap_or(u64::MAX);
             });
             if gone {
                 break false;
@@ -140,6 +142,7 @@ impl<'a> Driver<'a> {
                 break self.end().is_ok();
             }
             self.probe.end_batch(histograms);
+            histograms.record(Stage::Step, step_ns);
         };
         self.ports = ports;
         ended

@@ -66,7 +66,7 @@ impl Prepared<'_> {
     #[must_use]
     pub fn begin(&self) -> Begin {
         Begin {
-            build: build(),
+            build: build().to_owned(),
             part: self.name.clone(),
             mode: "observe".to_owned(),
             config_name: self.config_name.clone(),
