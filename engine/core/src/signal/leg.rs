@@ -117,6 +117,9 @@ pub(super) struct Factors {
 
 /// `1 ± ppm / 10⁶`.
 fn one_and_ppm(take: Take, ppm: u64) -> Approx {
+    if ppm == 0 {
+        return Approx::ONE;
+    }
     let numerator = match take {
         Take::Buy => PPM_ONE + ppm,
         Take::Sell => PPM_ONE.saturating_sub(ppm),
@@ -177,6 +180,17 @@ impl Leg<'_> {
         Pieces { kind, take, factors, end: 0 }
     }
 
+    /// The first piece that holds anything: of a book the best level, without looking for the next.
+    pub(super) fn first_piece(&self, take: Take, factors: Factors) -> Option<Piece> {
+        match self.source {
+            Source::Book(book) => {
+                let best = book.book.best(book_side(take))?;
+                Some(level_piece(best, book.atoms_per_lot, factors, 0))
+            }
+            Source::Pool(_) => self.pieces(take, factors).find(|piece| piece.end > piece.start),
+        }
+    }
+
     /// Exact figures at `atoms`, which is a multiple of the leg's own step.
     ///
     /// # Errors
@@ -199,6 +213,14 @@ impl Leg<'_> {
     }
 }
 
+/// A level as a piece that begins at `start`.
+fn level_piece(level: Level, atoms_per_lot: u64, factors: Factors, start: u128) -> Piece {
+    let price = Approx::from_u128(u128::from(level.price_ticks));
+    let atoms = u128::from(level.size_lots) * u128::from(atoms_per_lot);
+    let shape = Shape::Flat(price.mul(factors.scale));
+    Piece { shape, start, end: start.saturating_add(atoms) }
+}
+
 /// Buys take asks, sells take bids.
 fn book_side(take: Take) -> Side {
     match take {
@@ -210,6 +232,12 @@ fn book_side(take: Take) -> Side {
 impl BookLeg<'_> {
     fn quote(&self, take: Take, atoms: u128) -> Result<LegQuote, LegError> {
         let mut lots_left = atoms / u128::from(self.atoms_per_lot);
+        // Most sizes that are asked for lie within the best level.
+        if let Some(Level { price_ticks, size_lots }) = self.book.best(book_side(take))
+            && (1..=u128::from(size_lots)).contains(&lots_left)
+        {
+            return self.figures(take, u128::from(price_ticks) * lots_left, price_ticks);
+        }
         let mut tick_lots = 0_u128;
         let mut limit_price_ticks = 0;
         for Level { price_ticks, size_lots } in self.book.levels(book_side(take)) {
@@ -226,6 +254,15 @@ impl BookLeg<'_> {
             return Err(LegError::TooDeep);
         }
         self.figures(take, tick_lots, limit_price_ticks)
+    }
+
+    /// What so many atoms come to at the best price. Unit: quote units, rounded down; none of an
+    /// empty side or out of range.
+    pub(super) fn touch_value(&self, take: Take, atoms: u128) -> Option<u128> {
+        let price_ticks = self.book.best(book_side(take))?.price_ticks;
+        let lots = atoms / u128::from(self.atoms_per_lot);
+        let Ratio { num, den } = self.quote_per_tick_lot;
+        mul_div_floor(lots.checked_mul(u128::from(price_ticks))?, num, den)
     }
 
     /// Notional in quote units: paid rounds up, received rounds down; the fee rounds up.
@@ -256,12 +293,14 @@ impl BookLeg<'_> {
             Take::Buy => PPM_ONE + u64::from(self.taker_fee_ppm),
             Take::Sell => PPM_ONE.saturating_sub(u64::from(self.taker_fee_ppm)).max(1),
         };
+        let before_fee = mul_div_floor(quote_max, u128::from(PPM_ONE), u128::from(ppm));
+        before_fee.map_or(u128::MAX, |gross_max| self.atoms_within_gross(take, gross_max))
+    }
+
+    /// As [`Leg::atoms_within_quote`], of the amount before the fee.
+    pub(super) fn atoms_within_gross(&self, take: Take, gross_max: u128) -> u128 {
         let Ratio { num, den } = self.quote_per_tick_lot;
-        let Some(before_fee) = mul_div_floor(quote_max, u128::from(PPM_ONE), u128::from(ppm))
-        else {
-            return u128::MAX;
-        };
-        let Some(mut tick_lots_left) = mul_div_floor(before_fee, den, num) else {
+        let Some(mut tick_lots_left) = mul_div_floor(gross_max, den, num) else {
             return u128::MAX;
         };
         let mut lots = 0_u128;
@@ -363,10 +402,8 @@ impl<L: Iterator<Item = Level>> Iterator for Pieces<'_, L> {
         let start = self.end;
         let (shape, end) = match &mut self.kind {
             PieceKind::Levels { levels, atoms_per_lot } => {
-                let level = levels.next()?;
-                let price = Approx::from_u128(u128::from(level.price_ticks));
-                let atoms = u128::from(level.size_lots) * u128::from(*atoms_per_lot);
-                (Shape::Flat(price.mul(self.factors.scale)), start.saturating_add(atoms))
+                let piece = level_piece(levels.next()?, *atoms_per_lot, self.factors, start);
+                (piece.shape, piece.end)
             }
             PieceKind::Segments { segments, tail, base, atoms_per_unit } => {
                 let segment = segments.next().copied().or_else(|| tail.take())?;

@@ -9,7 +9,7 @@
 
 use engine_poolmath::whirlpool::Segment;
 
-use super::leg::{Factors, Leg, Piece, Shape, Source};
+use super::leg::{BookLeg, Factors, Leg, Piece, Shape, Source};
 use super::pair::PairQuote;
 use super::waterfall::{Priced, PricingError, price};
 use crate::market::take::Take;
@@ -47,6 +47,9 @@ pub fn best_size(pair: &PairQuote<'_>) -> Result<Option<Sized>, PricingError> {
     let lot = pair.lot_atoms;
     let base_cap = pair.caps.base_atoms / lot * lot;
     let mut stop = walk(pair, base_cap);
+    if stop.atoms == 0 && is_idle_best(pair) {
+        return Ok(None);
+    }
     // Inverting the caps in quote is dear; most sizes stay within them.
     let wanted = stop.atoms / lot * lot;
     let allowed = within_caps_at_most(pair, wanted);
@@ -88,6 +91,26 @@ pub fn best_size(pair: &PairQuote<'_>) -> Result<Option<Sized>, PricingError> {
         capped: base_atoms + lot > cap,
     }))
 }
+
+/// Whether no size of a few lots can be better than none, once the walk has stopped where it began.
+///
+/// Between two books in one money the marginal edge of the first lot is the best there is, every
+/// later one is worse, and all rounding is against us: what the walk found to be no gain is none
+/// exactly. The walk's prices are right to 2⁻⁵⁸ or better, which is less than a unit of money on a
+/// value below [`IDLE_VALUE_MAX`]. A pool may round in steps of a base unit, so it is priced.
+fn is_idle_best(pair: &PairQuote<'_>) -> bool {
+    let is_exact = |leg: &Leg<'_>, take| match leg.source {
+        Source::Book(book) => {
+            let value = book.touch_value(take, pair.lot_atoms.saturating_mul(FEW_LOTS));
+            leg.conversion.hit.is_one() && value.is_some_and(|value| value < IDLE_VALUE_MAX)
+        }
+        Source::Pool(_) => false,
+    };
+    is_exact(&pair.buy, Take::Buy) && is_exact(&pair.sell, Take::Sell)
+}
+
+/// Value of a few lots up to which the walk tells gain from loss. Unit: quote units.
+const IDLE_VALUE_MAX: u128 = 1 << 50;
 
 /// Stops short of a pool's segment end where that makes more.
 ///
@@ -177,13 +200,10 @@ pub(super) fn has_room(pair: &PairQuote<'_>) -> bool {
 /// mostly four.
 fn within_caps_at_most(pair: &PairQuote<'_>, wanted: u128) -> u128 {
     let lot = pair.lot_atoms;
-    if wanted == 0 || is_within_caps(pair, wanted) {
+    if wanted == 0 || (!is_beyond_at_touch(pair, wanted) && is_within_caps(pair, wanted)) {
         return wanted;
     }
-    let inverted = pair
-        .buy
-        .atoms_within_quote(Take::Buy, pair.caps.buy_total.min(pair.caps.buy_notional))
-        .min(pair.sell.atoms_within_quote(Take::Sell, pair.caps.sell_notional));
+    let inverted = within_inverted(pair);
     let is_allowed = |lots: u128| lots == 0 || is_within_caps(pair, lots * lot);
     // `low` is allowed, `high` is not.
     let mut high = wanted / lot;
@@ -214,6 +234,42 @@ fn within_caps_at_most(pair: &PairQuote<'_>, wanted: u128) -> u128 {
         }
     }
     low * lot
+}
+
+/// The caps in quote inverted: where the search for the largest size begins.
+///
+/// Between books each cap is inverted by itself, which is right to a lot or two. A pool's gross is
+/// not quite monotone in the last units, so that with one the result depends on the beginning.
+fn within_inverted(pair: &PairQuote<'_>) -> u128 {
+    let (caps, buy, sell) = (&pair.caps, &pair.buy, &pair.sell);
+    let (Source::Book(buy_book), Source::Book(sell_book)) = (buy.source, sell.source) else {
+        return buy
+            .atoms_within_quote(Take::Buy, caps.buy_total.min(caps.buy_notional))
+            .min(sell.atoms_within_quote(Take::Sell, caps.sell_notional));
+    };
+    let none = u128::MAX;
+    let gross = |book: BookLeg<'_>, take, cap: u128| {
+        if cap == none { none } else { book.atoms_within_gross(take, cap) }
+    };
+    // A balance far above the notional never binds, and inverting it would walk the whole book.
+    let total = if caps.buy_total == none || caps.buy_total / 2 >= caps.buy_notional {
+        none
+    } else {
+        buy.atoms_within_quote(Take::Buy, caps.buy_total)
+    };
+    total.min(gross(buy_book, Take::Buy, caps.buy_notional)).min(gross(
+        sell_book,
+        Take::Sell,
+        caps.sell_notional,
+    ))
+}
+
+/// Whether a size that the buying book holds is beyond its caps even at the best price: seen without
+/// walking the book down to it.
+fn is_beyond_at_touch(pair: &PairQuote<'_>, atoms: u128) -> bool {
+    let Source::Book(book) = pair.buy.source else { return false };
+    let most = pair.caps.buy_notional.min(pair.caps.buy_total);
+    book.touch_value(Take::Buy, atoms).is_some_and(|value| value > most)
 }
 
 fn is_within_caps(pair: &PairQuote<'_>, atoms: u128) -> bool {
@@ -353,9 +409,8 @@ pub fn touch_edges(pair: &PairQuote<'_>) -> (TouchEdge, TouchEdge) {
 }
 
 fn touch_edge(pair: &PairQuote<'_>, buy: Factors, sell: Factors) -> TouchEdge {
-    let held = |piece: &Piece| piece.end > piece.start;
     let (Some(cost), Some(revenue)) =
-        (pair.buy.pieces(Take::Buy, buy).find(held), pair.sell.pieces(Take::Sell, sell).find(held))
+        (pair.buy.first_piece(Take::Buy, buy), pair.sell.first_piece(Take::Sell, sell))
     else {
         return TouchEdge::EMPTY;
     };
@@ -375,10 +430,9 @@ fn touch_edge(pair: &PairQuote<'_>, buy: Factors, sell: Factors) -> TouchEdge {
 #[must_use]
 pub fn first_cell(pair: &PairQuote<'_>) -> u128 {
     let lot = pair.lot_atoms;
-    let held = |piece: &Piece| piece.end > piece.start;
     let (Some(buy), Some(sell)) = (
-        pair.buy.pieces(Take::Buy, pair.buy.gross_factors()).find(held),
-        pair.sell.pieces(Take::Sell, pair.sell.gross_factors()).find(held),
+        pair.buy.first_piece(Take::Buy, pair.buy.gross_factors()),
+        pair.sell.first_piece(Take::Sell, pair.sell.gross_factors()),
     ) else {
         return 0;
     };

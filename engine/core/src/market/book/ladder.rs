@@ -119,7 +119,11 @@ impl Ladder {
 
     /// The levels, best first.
     pub(super) fn levels<'a>(&'a self, arena: &'a Arena) -> Keys<'a> {
-        let near = self.window.below(self.hi, self.lo).0;
+        let near = if self.best_key != 0 && self.covers(self.best_key) {
+            Some(self.best_key)
+        } else {
+            self.window.below(self.hi, self.lo).0
+        };
         let far = self.far.last_place().map(|place| (place, self.far.level(arena, place)));
         Keys { ladder: self, arena, near, far }
     }
