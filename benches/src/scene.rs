@@ -228,11 +228,9 @@ fn event(recv_ns: u64, market: MarketId, venue: Venue, body: Body) -> Event {
 
 /// Best ask of a market after these events. Unit: ticks.
 fn touch_after(events: &[Event], market: MarketId) -> u64 {
-    let ask = |event: &Event| match event.body {
-        Body::Level { side: Side::Ask, price_ticks, .. } if event.market == market => {
-            Some(price_ticks)
-        }
-        _ => None,
+    let ask = |event: &Event| {
+        let Body::Level { side: Side::Ask, price_ticks, .. } = event.body else { return None };
+        (event.market == market).then_some(price_ticks)
     };
     events.iter().filter_map(ask).min().expect("a snapshot of the market")
 }
