@@ -86,9 +86,9 @@ pub struct Risk {
     pub duplicate_window_ms: u64,
     /// Open orders at one venue. 1 to 64, default 4.
     pub open_orders_per_venue_max: u32,
-    /// Trades under way on one market. 1 to 16, default 1.
+    /// Trades under way on one market. 1 to 8, default 1.
     pub trades_per_market_max: u32,
-    /// Trades under way. 1 to 16, default 2.
+    /// Trades under way. 1 to 8, default 2.
     pub trades_in_flight_max: u32,
     /// Oldest metadata of an instrument. Unit: seconds. 1 to 86,400, default 3,600.
     pub metadata_age_s_max: u64,
@@ -280,8 +280,8 @@ fn read_counts(risk: &mut Risk, section: &Section<'_>, problems: &mut Problems<'
         ("trades_per_pair_per_minute", &mut risk.trades_per_pair_per_minute, 1..=600),
         ("trades_per_hour", &mut risk.trades_per_hour, 1..=10_000),
         ("open_orders_per_venue_max", &mut risk.open_orders_per_venue_max, 1..=64),
-        ("trades_per_market_max", &mut risk.trades_per_market_max, 1..=16),
-        ("trades_in_flight_max", &mut risk.trades_in_flight_max, 1..=16),
+        ("trades_per_market_max", &mut risk.trades_per_market_max, 1..=8),
+        ("trades_in_flight_max", &mut risk.trades_in_flight_max, 1..=8),
         ("failure_min_count", &mut risk.failure_min_count, 1..=1_000),
         ("shortfall_trades", &mut risk.shortfall_trades, 1..=1_000),
     ];

@@ -126,6 +126,12 @@ impl Core {
         self.seq = seq;
     }
 
+    /// Whether a timer is due at a receive time: a tick then is a part of the history.
+    #[must_use]
+    pub fn is_due(&self, recv_ns: u64) -> bool {
+        self.timers.is_due(recv_ns.max(self.now_ns))
+    }
+
     /// Advances the state by exactly one event.
     ///
     /// # Panics

@@ -66,7 +66,12 @@ pub(super) fn price_of(limit: Limit, steps: u64, pool_fee: u128) -> Option<u128>
 
 /// The price of an opening order on its market's own scale.
 pub(super) fn own_price(leg: &PlannedLeg, order: &Order) -> Option<u128> {
-    limit_price(order.limit(), order.steps(), leg_fee(leg))
+    // The fee of the part that is ordered.
+    let part = |fee: i128| {
+        let scaled = fee.checked_mul(i128::from(order.steps()))?;
+        scaled.checked_div(i128::from(leg.steps))
+    };
+    limit_price(order.limit(), order.steps(), part(leg_fee(leg))?)
 }
 
 /// A leg's pool fee: taken off what a buy pays, added to what a sale brings.
@@ -194,12 +199,20 @@ impl Desk {
         let mut leg = self.leg_facts(hands, plan, usize::from(hedge.leg), &ordered, 0);
         let (id, attempt, now_ns) = (trade.id(), ordered.attempt, hands.now_ns);
         leg.client_id = Some(self.client_id(id, hedge.leg, attempt, &ordered, plan, now_ns));
+        let own_reserved = plan
+            .legs
+            .iter()
+            .zip([0, 1])
+            .filter(|(leg, index)| leg.pays_from == balance && trade.is_reserved(*index))
+            .map(|(leg, _)| leg.need)
+            .sum();
         let balance = world.balances.get(balance);
         // What the trade itself has put aside for this leg is its own to use.
         leg.spend = balance.total.map(|total| Spend {
             available: total,
-            reserved: 0,
+            reserved: balance.reserved.saturating_sub(own_reserved),
             fees: 0,
+            // The buffer is for openings: what makes an exposure smaller may use the last of it.
             need: ordered.need.min(total),
         });
         ReducingFacts {
@@ -377,7 +390,9 @@ impl Desk {
         let spec = &self.settings.execution;
         let one = u128::from(PPM_ONE);
         let larger = plan.legs[0].notional_numeraire.max(plan.legs[1].notional_numeraire);
-        let mut units = mul_div_ceil(larger, spec.worst_case_loss_ppm.into(), one)?;
+        // Never less than what the last rung of an unwind may cost.
+        let bound_ppm = spec.worst_case_loss_ppm.max(spec.unwind_hard_ppm);
+        let mut units = mul_div_ceil(larger, bound_ppm.into(), one)?;
         for leg in &plan.legs {
             let fees = leg.expected.taker_fee.checked_add(leg.expected.pool_fee)?;
             let fees = leg.worth.acquire.apply_ceil(fees.checked_mul(2)?)?;
@@ -397,7 +412,7 @@ impl Desk {
         order_usd_micros: Option<i128>,
         now_ns: u64,
     ) -> Option<Position> {
-        let mark = Self::marks_of(world, base, now_ns);
+        let mark = Self::marks_of(world, base, None, now_ns);
         let held = self.state.positions.position_e18(base)?;
         let value = |amount: u128| {
             if amount == 0 {
@@ -453,10 +468,27 @@ impl Desk {
             let value = worth.acquire.apply_ceil(units);
             let value = marks::units_to_micros(&world.tables, value)?;
             let order = order_usd_micros?;
+            // What trades under way may still bring (their sales) or take (their purchases).
+            let reserve = |take: Take| {
+                let mut micros = 0_i128;
+                for trade in self.trades() {
+                    for (planned, moved) in trade.plan().legs.iter().zip(trade.moved()) {
+                        let settles_in =
+                            world.tables.instruments[planned.instrument.index()].settles_in;
+                        let is_begun = moved.bought_atoms > 0 || moved.sold_atoms > 0;
+                        if planned.take == take && settles_in == asset && !is_begun {
+                            let units = Some(planned.notional_numeraire);
+                            let more = marks::units_to_micros(&world.tables, units)?;
+                            micros = micros.checked_add(more)?;
+                        }
+                    }
+                }
+                Some(micros)
+            };
             Some(Position {
                 held_usd_micros: if held < 0 { -value } else { value },
-                reserve_up_usd_micros: 0,
-                reserve_down_usd_micros: 0,
+                reserve_up_usd_micros: reserve(Take::Sell)?,
+                reserve_down_usd_micros: reserve(Take::Buy)?,
                 // Buying base spends the currency.
                 order_usd_micros: match ordered.take {
                     Take::Buy => -order,

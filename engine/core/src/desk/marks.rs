@@ -84,9 +84,9 @@ pub(super) fn price_e18(world: &World, market: MarketId, side: Option<Take>) -> 
 }
 
 impl Desk {
-    /// Marks of a base asset: of the two markets that were proven last, what a sale there brings and
-    /// a purchase costs at the middle. Unit: micros of the numeraire per 10⁻¹⁸ of a whole unit.
-    pub(super) fn marks_of(world: &World, base: AssetId, now_ns: u64) -> Marks {
+    /// Marks of a base asset: of the two markets that were proven last, at the side that a closing
+    /// sale or purchase would hit, or at the middle. Unit: micros of the numeraire per 10⁻¹⁸ of a whole unit.
+    pub(super) fn marks_of(world: &World, base: AssetId, side: Option<Take>, now_ns: u64) -> Marks {
         let mut marks = Marks::default();
         let mut last: Option<MarketId> = None;
         for _ in 0..marks.list.len() {
@@ -100,13 +100,13 @@ impl Desk {
                     && is_new
                     && proved_ns > 0
                     && freshest.is_none_or(|(best, _)| best < proved_ns)
-                    && Self::mark(world, market, None, now_ns).is_some()
+                    && Self::mark(world, market, side, now_ns).is_some()
                 {
                     freshest = Some((proved_ns, market));
                 }
             }
             let Some((_, market)) = freshest else { break };
-            if let Some(mark) = Self::mark(world, market, None, now_ns) {
+            if let Some(mark) = Self::mark(world, market, side, now_ns) {
                 marks.list[marks.count] = mark;
                 marks.count += 1;
             }
@@ -211,7 +211,8 @@ impl Desk {
         if held_e18 == 0 {
             return Some(0);
         }
-        let marks = Self::marks_of(world, asset, now_ns);
+        let side = if held_e18 > 0 { Take::Sell } else { Take::Buy };
+        let marks = Self::marks_of(world, asset, Some(side), now_ns);
         let amount = held_e18.unsigned_abs();
         let each = marks.as_slice().iter();
         if held_e18 > 0 {

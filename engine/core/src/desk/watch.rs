@@ -15,7 +15,7 @@ use crate::risk::halt::{
 };
 use crate::risk::staleness::{FeedChange, Proof};
 use crate::risk::{Check, Denial};
-use crate::tables::{PairSpec, Tables};
+use crate::tables::{MARKETS_MAX, PairSpec, Tables};
 use crate::timers::TimerId;
 
 const NS_PER_SECOND: u64 = 1_000_000_000;
@@ -75,6 +75,10 @@ impl Desk {
             }
             _ => return,
         };
+        // Whatever keeps a connection alive proves nothing of a book that is in doubt.
+        if proof == Proof::Update && !hands.world.is_live(event.market) {
+            return;
+        }
         let (now_ns, limits) = (hands.now_ns, self.settings.limits);
         match self.state.staleness.note(event.market, proof, now_ns, &limits) {
             None => (),
@@ -89,28 +93,15 @@ impl Desk {
     /// A feed may have gone stale.
     pub(crate) fn stale_due(&mut self, hands: &mut Hands<'_>) {
         let limits = self.settings.limits;
-        // A handful at most; the list lives on the stack and what does not fit is found next time.
-        let mut found: [Option<(MarketId, Breach)>; 16] = [None; 16];
-        let mut count = 0;
-        let mut lost = false;
+        // Room for every market: all may be due at once, ten seconds after the start.
+        let mut found: [Option<(MarketId, Breach)>; MARKETS_MAX] = [None; MARKETS_MAX];
         self.state.staleness.sweep(hands.now_ns, &limits, |market, change| {
             if let FeedChange::Stale(breach) = change {
-                if count < found.len() {
-                    found[count] = Some((market, breach));
-                    count += 1;
-                } else {
-                    lost = true;
-                }
+                found[market.index()] = Some((market, breach));
             }
         });
         for (market, breach) in found.into_iter().flatten() {
             self.feed_stale(hands, market, breach);
-        }
-        if lost {
-            // More feeds at once than fit: everything stands still.
-            let limit = i128::from(limits.feed_age_ns_max);
-            let breach = Breach { observed: limit + 1, limit };
-            self.latch(hands, HaltReason::StaleData, Scope::Global, breach);
         }
         self.arm_stale(hands);
     }
@@ -323,7 +314,13 @@ impl Desk {
             (HaltReason::Depeg, Scope::Asset(asset)) => self.state.peg.reset(asset.index()),
             (HaltReason::ConsecutiveLosses, _) => self.state.streak.reset(),
             (HaltReason::Shortfall, _) => self.state.shortfall.reset(),
-            (HaltReason::BrokenTrade, _) => self.state.unhedged.reset_lost(),
+            (HaltReason::BrokenTrade, _) => {
+                // A person has settled it: what is left is a position, and watched as one.
+                let running = self.state.trades.iter().flatten();
+                self.state
+                    .unhedged
+                    .forget_all_but(|trade| running.clone().any(|it| it.id() == trade));
+            }
             _ => (),
         }
         for pair in hands.pairs {
@@ -377,11 +374,15 @@ impl Desk {
     fn clear(&mut self, hands: &mut Hands<'_>, command: Command, reason: u8, role: Role) {
         // The admin surface takes no command without a text; the core relies on that.
         let actor = Actor { role, text: Written::Given };
-        let mut cleared = 0;
+        let (mut cleared, mut kept) = (0, 0);
         let mut why = ClearRefused::NotActive;
         while let Some(reason) = HaltReason::from_number(reason) {
-            let found = self.state.halts.iter().find(|halt| halt.reason == reason);
-            let Some(scope) = found.map(|halt| halt.scope) else { break };
+            // Those that have to stay are passed over: one scope does not hold the others.
+            let scope = {
+                let mut found = self.state.halts.iter().filter(|halt| halt.reason == reason);
+                found.nth(kept).map(|halt| halt.scope)
+            };
+            let Some(scope) = scope else { break };
             let cause = self.cause_now(hands, reason, scope);
             let subjects = &self.subjects;
             match self.state.halts.clear((reason, scope), actor, cause, subjects) {
@@ -391,7 +392,7 @@ impl Desk {
                 }
                 Err(refused) => {
                     why = refused;
-                    break;
+                    kept += 1;
                 }
             }
         }
@@ -436,7 +437,7 @@ impl Desk {
                 self.state.repeats.total_count(hands.now_ns, limits) < limits.trades_max
             }
             (HaltReason::Position, Scope::Asset(asset)) => {
-                let marks = Self::marks_of(hands.world, asset, hands.now_ns);
+                let marks = Self::marks_of(hands.world, asset, None, hands.now_ns);
                 self.state.positions.breach(asset, marks.as_slice(), limits).is_none()
             }
             _ => false,
@@ -451,7 +452,7 @@ impl Desk {
             if self.state.positions.position_e18(asset) == Some(0) {
                 continue;
             }
-            let marks = Self::marks_of(hands.world, asset, hands.now_ns);
+            let marks = Self::marks_of(hands.world, asset, None, hands.now_ns);
             let limits = &self.settings.limits;
             if let Some(breach) = self.state.positions.breach(asset, marks.as_slice(), limits) {
                 self.latch(hands, HaltReason::Position, Scope::Asset(asset), breach);

@@ -512,6 +512,12 @@ impl Trade {
         Next::Done(Outcome::HandedOver)
     }
 
+    /// Whether a leg's balance is still promised to its opening order.
+    #[must_use]
+    pub fn is_reserved(&self, leg: u8) -> bool {
+        self.reserved[usize::from(leg)]
+    }
+
     /// Takes a leg's promise back; true the first time.
     pub fn release(&mut self, leg: u8) -> bool {
         core::mem::replace(&mut self.reserved[usize::from(leg)], false)

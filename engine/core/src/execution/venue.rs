@@ -208,9 +208,14 @@ impl World {
                 Some(Limit::Price { ticks: u64::try_from(ticks).ok()? })
             }
             Reference::SqrtPrice(sqrt_price, base) => {
-                let quote = spot_quote(sqrt_price, base, steps)?;
-                let quote = u64::try_from(beyond_wide(take, quote, ppm)?).ok()?;
-                Some(Limit::Total { quote })
+                // The spot value is rounded down by up to two units; the least that a sale may bring
+                // is taken from above it, so that the bound holds on any scale it is read on.
+                let spot = spot_quote(sqrt_price, base, steps)?;
+                let quote = match take {
+                    Take::Buy => beyond_wide(take, spot, ppm)?,
+                    Take::Sell => beyond_wide(take, spot.checked_add(2)?, ppm)?.checked_add(1)?,
+                };
+                Some(Limit::Total { quote: u64::try_from(quote).ok()? })
             }
         }
     }

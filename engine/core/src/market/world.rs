@@ -8,8 +8,8 @@ use engine_model::units::PPM_ONE;
 use engine_model::{Body, MarketId, ParamKey, Venue};
 
 use super::balances::Balances;
-use super::book::MarketBook;
-use super::pool::MarketPool;
+use super::book::{BookState, MarketBook};
+use super::pool::{MarketPool, PoolState};
 use crate::num::ratio::mul_div_floor;
 use crate::tables::{LevelSpec, MarketKind, Tables};
 
@@ -144,6 +144,15 @@ impl World {
         }
         for aged in [&mut self.priority_fee, &mut self.tip].into_iter().flatten() {
             aged.at_ns = now_ns;
+        }
+    }
+
+    /// Whether a market has a state that is not in doubt.
+    pub(crate) fn is_live(&self, market: MarketId) -> bool {
+        match self.markets.get(market.index()) {
+            Some(Market::Book(book)) => book.state() == BookState::Live,
+            Some(Market::Pool(pool)) => pool.state() == PoolState::Live,
+            None => false,
         }
     }
 

@@ -187,9 +187,10 @@ impl Unhedged {
         }
     }
 
-    /// A person has settled what found no room.
-    pub fn reset_lost(&mut self) {
+    /// A person has settled every trade but these, and what found no room.
+    pub fn forget_all_but(&mut self, is_running: impl Fn(u64) -> bool) {
         self.lost_count = 0;
+        self.open.retain(|open| is_running(open.trade));
     }
 
     /// What the legs call for now; the worst comes first.

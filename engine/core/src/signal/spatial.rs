@@ -156,7 +156,9 @@ impl World {
         let settles = |id: InstrumentId| self.tables.instruments[id.index()].settles_in;
         let (buy, old) = self.convert(settles(pair.buy), pair.money, Take::Buy, now_ns)?;
         let (sell, older) = self.convert(settles(pair.sell), pair.money, Take::Sell, now_ns)?;
-        if old || older {
+        // What risk is stated in has to be of an age too, even where both legs settle alike.
+        let numeraire = self.convert(pair.money, self.tables.numeraire, Take::Sell, now_ns);
+        if old || older || numeraire.is_ok_and(|(_, is_old)| is_old) {
             refuse(Code::RateStale);
         }
         let max_age = self.tables.costs.fee_tier_max_age_ns;

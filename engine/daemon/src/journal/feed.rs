@@ -7,7 +7,7 @@ use connector_net::Sink;
 use connector_net::decode::BatchEnd;
 use engine_journal::{Reader, batch, records};
 
-use super::runs::{check_version, disk, failure, unreadable};
+use super::runs::{check_batch, check_version, disk, failure, unreadable};
 use crate::cli_output::Failure;
 use crate::replay::source::{Decoded, SourceStats};
 
@@ -61,6 +61,7 @@ impl JournalFeed {
                     check_version(&self.dir, head.seq, head.version)?;
                     batch::decode(record.payload, &mut sink.events)
                         .map_err(|error| unreadable(&self.dir, head.seq, &error.to_string()))?;
+                    check_batch(&self.dir, head.seq, &sink.events)?;
                     sink.batches.push(BatchEnd { end: sink.events.len(), line: head.seq });
                     self.stats.records += 1;
                     self.stats.frames += 1;

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use engine_journal::disk::{Disk, RealDisk};
-use engine_journal::reader::End as JournalEnd;
+use engine_journal::reader::{End as JournalEnd, StreamEnd, Tail};
 use engine_journal::records::{self, Begin, End};
 use engine_journal::{JournalError, Reader};
+use engine_model::Event;
 
 use crate::cli_output::{Exit, Failure};
 
@@ -104,6 +105,50 @@ pub fn find(dir: &Path) -> Result<(Vec<Run>, JournalEnd), Failure> {
     Ok((runs, end))
 }
 
+/// Refuses a journal of which records are missing: what is left of it is another history.
+///
+/// # Errors
+///
+/// [`Failure`] naming the first range.
+pub fn check_whole(dir: &Path, end: &JournalEnd) -> Result<(), Failure> {
+    let Some(gap) = end.gaps.first() else { return Ok(()) };
+    Err(Failure::new(
+        Exit::BadData,
+        format!(
+            "{}: records {} to {} are gone, and {} more ranges",
+            dir.display(),
+            gap.first,
+            gap.last,
+            end.gaps_total.saturating_sub(1),
+        ),
+        "riptide verify says what can still be compared, riptide project shows the decisions",
+    ))
+}
+
+/// How the streams end, in words, where that is not in order.
+#[must_use]
+pub fn tails(end: &JournalEnd) -> Vec<String> {
+    let streams = [("market", &end.market), ("ledger", &end.ledger)];
+    streams.into_iter().filter_map(|(name, stream)| tail(name, stream)).collect()
+}
+
+/// How a stream ends, where that is not in order.
+fn tail(name: &str, end: &StreamEnd) -> Option<String> {
+    match &end.tail {
+        Tail::Sealed => None,
+        Tail::Open => Some(format!("the {name} stream was not closed; nothing is torn")),
+        Tail::Absent => Some(format!("the {name} stream has no segment")),
+        Tail::Torn(torn) => Some(format!(
+            "the {name} stream is torn: {} at byte {}: {} bytes and {} records or more were never \
+             acknowledged",
+            torn.file.display(),
+            torn.offset,
+            torn.bytes.max(torn.missing_bytes),
+            torn.records,
+        )),
+    }
+}
+
 /// Refuses records of a layout that this build does not know.
 ///
 /// # Errors
@@ -115,6 +160,22 @@ pub fn check_version(dir: &Path, seq: u64, version: u16) -> Result<(), Failure> 
     }
     let says = format!("layout {version}, this build reads {}", records::VERSION);
     Err(unreadable(dir, seq, &says))
+}
+
+/// Refuses a batch that no core can have taken: an empty one, or one without an end.
+///
+/// # Errors
+///
+/// [`Failure`] naming the record.
+pub fn check_batch(dir: &Path, seq: u64, events: &[Event]) -> Result<(), Failure> {
+    let Some((last, before)) = events.split_last() else {
+        return Err(unreadable(dir, seq, "a batch without an event"));
+    };
+    let ends = |event: &Event| event.ends_batch() || event.is_tick();
+    if !ends(last) || before.iter().any(ends) {
+        return Err(unreadable(dir, seq, "a batch that does not end where its record does"));
+    }
+    Ok(())
 }
 
 /// The build that runs now: version, and the beginning of the hash of the program's own file. Two

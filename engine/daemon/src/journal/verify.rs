@@ -6,13 +6,12 @@ use std::path::Path;
 use engine_core::outbox::Decided;
 use engine_core::state::State;
 use engine_core::{Core, NoProbe, Outbox, Output};
-use engine_journal::reader::{StreamEnd, Tail};
 use engine_journal::records::{self, Begin, End};
 use engine_journal::{JournalError, Reader, Record, anchor, batch};
 use engine_model::Event;
 use serde_json::{Value, json};
 
-use super::runs::{build, check_version, disk, failure, unreadable};
+use super::runs::{build, check_batch, check_version, disk, failure, tails, unreadable};
 use crate::cli_output::{Exit, Failure, Form, write_json, write_text};
 
 /// Decisions that may wait for their counterpart. More than one batch never says as much.
@@ -73,6 +72,14 @@ pub struct Verified {
     pub difference: Option<Difference>,
 }
 
+impl Verified {
+    /// Whether everything was compared and nothing differs.
+    #[must_use]
+    pub const fn is_identical(&self) -> bool {
+        self.difference.is_none() && self.unverified.is_empty() && self.runs > 0 && self.batches > 0
+    }
+}
+
 /// What to verify and how.
 #[derive(Debug)]
 pub struct VerifyArgs<'a> {
@@ -91,7 +98,7 @@ pub fn command(args: &VerifyArgs<'_>) -> Exit {
         Ok(verified) => verified,
         Err(failure) => return failure.report(args.form),
     };
-    let exit = if verified.difference.is_none() { Exit::Ok } else { Exit::Finding };
+    let exit = if verified.is_identical() { Exit::Ok } else { Exit::Finding };
     let written = match args.form {
         Form::Text => write_text(&text(args.dir, &verified)),
         Form::Json => write_json(&object(args.dir, &verified)),
@@ -107,12 +114,22 @@ struct Replayed {
     recorded: VecDeque<Decided>,
     made: VecDeque<Decided>,
     last_equal: Option<Decided>,
+    /// Events and batches, where it was replayed from its start.
+    counts: Option<(u64, u64)>,
 }
 
 impl Replayed {
     fn new(part: String, core: Core) -> Self {
         let out = Outbox::for_pairs(core.pairs().len());
-        Self { part, core, out, recorded: VecDeque::new(), made: VecDeque::new(), last_equal: None }
+        Self {
+            part,
+            core,
+            out,
+            recorded: VecDeque::new(),
+            made: VecDeque::new(),
+            last_equal: None,
+            counts: None,
+        }
     }
 
     /// Compares what both sides have said so far.
@@ -165,7 +182,23 @@ impl Replayed {
         }
     }
 
+    /// What the run has come to; its counts are known only where it was replayed from its start.
+    fn end(&self, recorded: &End) -> End {
+        let open = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        End {
+            digest: self.core.digest(),
+            events: self.counts.map_or(recorded.events, |it| it.0),
+            batches: self.counts.map_or(recorded.batches, |it| it.1),
+            open_opportunities: open(self.core.still_open().count()),
+            open_trades: open(self.core.desk().trades().count()),
+        }
+    }
+
     fn step(&mut self, events: &[Event]) {
+        if let Some((event_count, batch_count)) = &mut self.counts {
+            *event_count += events.len() as u64;
+            *batch_count += 1;
+        }
         for event in events {
             self.core.step(event, &mut self.out, &mut NoProbe);
             for output in self.out.outputs() {
@@ -236,11 +269,22 @@ pub fn verify(dir: &Path, from: Option<u64>) -> Result<Verified, Failure> {
             let _ = record;
         }
     }
+    if let Some(beyond) = walk.anchors.iter().find(|anchor| **anchor > walk.last_seq)
+        && walk.found.difference.is_none()
+    {
+        return Err(Failure::new(
+            Exit::BadData,
+            format!(
+                "{}: anchor {beyond} was written after record {beyond}, but the journal ends at {}",
+                dir.display(),
+                walk.last_seq
+            ),
+            "acknowledged records are missing: restore the journal from its backup",
+        ));
+    }
     walk.close();
     if let Some(end) = reader.end() {
-        for (name, stream) in [("market", &end.market), ("ledger", &end.ledger)] {
-            walk.found.tails.extend(tail(name, stream));
-        }
+        walk.found.tails = tails(&end);
     }
     Ok(walk.found)
 }
@@ -251,7 +295,7 @@ impl Walk<'_> {
         let head = record.head;
         check_version(self.dir, head.seq, head.version)?;
         if self.last_seq + 1 < head.seq && self.last_seq > 0 && head.kind != records::BEGIN {
-            self.lose("the market stream is gone or was stopped");
+            self.lose("records are gone: deleted, or their stream was stopped");
         }
         self.anchors_up_to(head.seq)?;
         match head.kind {
@@ -271,6 +315,7 @@ impl Walk<'_> {
                 self.events.clear();
                 batch::decode(record.payload, &mut self.events)
                     .map_err(|error| unreadable(self.dir, head.seq, &error.to_string()))?;
+                check_batch(self.dir, head.seq, &self.events)?;
                 if self.batch(head.seq) {
                     return Ok(true);
                 }
@@ -307,7 +352,9 @@ impl Walk<'_> {
         let mut core =
             core.map_err(|error| unreadable(self.dir, seq, &format!("its tables: {error:?}")))?;
         core.start_at(seq);
-        self.replayed = Some(Replayed::new(begin.part.clone(), core));
+        let mut replayed = Replayed::new(begin.part.clone(), core);
+        replayed.counts = Some((0, 0));
+        self.replayed = Some(replayed);
         Ok(())
     }
 
@@ -348,10 +395,10 @@ impl Walk<'_> {
         self.close_range();
         let Some(replayed) = &mut self.replayed else { return false };
         let mut difference = replayed.settle(seq);
-        if difference.is_none() && end.digest != replayed.core.digest() {
-            let mut found = replayed.difference("the digest of all looks", None, None);
-            found.recorded = format!("{:016x}", end.digest);
-            found.replayed = format!("{:016x}", replayed.core.digest());
+        let made = replayed.end(end);
+        if difference.is_none() && *end != made {
+            let mut found = replayed.difference("what the run had come to at its end", None, None);
+            (found.recorded, found.replayed) = (format!("{end:?}"), format!("{made:?}"));
             difference = Some(found);
         }
         self.found.difference = difference;
@@ -453,23 +500,6 @@ impl Walk<'_> {
     }
 }
 
-/// How a stream ends, where that is not in order.
-fn tail(name: &str, end: &StreamEnd) -> Option<String> {
-    match &end.tail {
-        Tail::Sealed => None,
-        Tail::Open => Some(format!("the {name} stream was not closed; nothing is torn")),
-        Tail::Absent => Some(format!("the {name} stream has no segment")),
-        Tail::Torn(torn) => Some(format!(
-            "the {name} stream is torn: {} at byte {}: {} bytes and {} records or more were never \
-             acknowledged",
-            torn.file.display(),
-            torn.offset,
-            torn.bytes.max(torn.missing_bytes),
-            torn.records,
-        )),
-    }
-}
-
 fn text(dir: &Path, found: &Verified) -> String {
     use std::fmt::Write as _;
     let mut text = String::new();
@@ -497,8 +527,11 @@ fn text(dir: &Path, found: &Verified) -> String {
         let _ = writeln!(text, "  not compared: {first} to {last}: {why}");
     }
     match &found.difference {
-        None => {
+        None if found.is_identical() => {
             let _ = writeln!(text, "identical");
+        }
+        None => {
+            let _ = writeln!(text, "NOT ALL COMPARED: no difference in what could be compared");
         }
         Some(difference) => {
             let _ = writeln!(
@@ -521,7 +554,7 @@ fn text(dir: &Path, found: &Verified) -> String {
 fn object(dir: &Path, found: &Verified) -> Value {
     json!({
         "journal": dir.display().to_string(),
-        "identical": found.difference.is_none(),
+        "identical": found.is_identical(),
         "runs": found.runs,
         "batches": found.batches,
         "events": found.events,

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use engine_journal::disk::{Disk, RealDisk};
@@ -66,10 +66,15 @@ pub struct JournalThread {
     pub anchor_wanted: Arc<AtomicBool>,
 }
 
-/// Unix time now. Unit: nanoseconds.
+/// Unix time that never runs back: the wall clock once, and what has passed since. A clock that is
+/// set back must not hold up a sync.
 fn wall_ns() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    static START: OnceLock<(Instant, Duration)> = OnceLock::new();
+    let (from, unix) = START.get_or_init(|| {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        (Instant::now(), unix)
+    });
+    u64::try_from((*unix + from.elapsed()).as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl JournalThread {

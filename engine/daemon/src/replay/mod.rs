@@ -28,7 +28,7 @@ use engine_model::units::NS_PER_MS;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::check::ConfigFailure;
-use crate::cli_output::{Exit, Failure, Form, write_json, write_text};
+use crate::cli_output::{Exit, Failure, Form, note, write_json, write_text};
 use crate::journal::runs;
 use crate::journal::writer::JournalOptions;
 use bundle::{Plan, Refused};
@@ -120,7 +120,11 @@ fn try_command(args: &ReplayArgs) -> Result<run::Report, Refused> {
             run(&Work::Recordings(&plan), &plan.config, plan.text_bytes())
         }
         Some(dir) => {
-            let (runs, _) = runs::find(dir).map_err(Refused::File)?;
+            let (runs, end) = runs::find(dir).map_err(Refused::File)?;
+            runs::check_whole(dir, &end).map_err(Refused::File)?;
+            for tail in runs::tails(&end) {
+                note(&format!("note: {}: {tail}\n", dir.display()));
+            }
             let Some(first) = runs.first() else {
                 return Err(Refused::File(Failure::new(
                     Exit::BadData,

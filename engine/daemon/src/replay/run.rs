@@ -13,6 +13,7 @@ use indicatif::ProgressBar;
 use super::bundle::{Part, Plan};
 use super::collect::{Collector, MarketFigures};
 use super::drive::{Driver, Numbered};
+use super::is_journal;
 use super::merge::{Lane, Port, Pumped, lane, next_batch, pump_all};
 use super::prepare::{Prepared, Work, prepare};
 use super::tables::Names;
@@ -69,8 +70,6 @@ pub struct JournalReport {
     pub written: Written,
     /// Time that the core waited for room. Unit: nanoseconds.
     pub waited_ns: u64,
-    /// What opening it found and repaired, in words; none for a new one.
-    pub recovered: Option<String>,
 }
 
 /// What a replay gave.
@@ -106,7 +105,6 @@ struct Writing {
     dir: PathBuf,
     recorder: Recorder,
     thread: JournalThread,
-    recovered: Option<String>,
 }
 
 /// Replays every part, and writes a journal of it where one is wanted.
@@ -130,8 +128,9 @@ pub fn run(
     let mut parts = Vec::new();
     let mut hasher = blake3::Hasher::new();
     for part in prepared {
-        // A run of a journal keeps its numbers.
-        let begin_seq = part.seq.unwrap_or(next_seq);
+        // A run of a journal keeps its numbers, unless another configuration has made an earlier run
+        // say more than it did.
+        let begin_seq = part.seq.filter(|seq| *seq >= next_seq).unwrap_or(next_seq);
         let ran = run_part(part, begin_seq, threads.max(1), &mut writing, &mut histograms, bar);
         let report = match ran {
             Ok(report) => report,
@@ -158,29 +157,29 @@ pub fn run(
 }
 
 fn start(wanted: JournalWanted, prepared: &[Prepared<'_>]) -> Result<Writing, Failure> {
-    // The rings are made for the part with the most pairs.
-    let pairs = prepared.iter().filter_map(|part| part.tables.pairs().ok()).map(|it| it.len());
-    let (recorder, tapes) = tapes(pairs.max().unwrap_or(0));
-    let started = JournalThread::start(&wanted.dir, wanted.options, tapes);
-    let (thread, recovered) = started.map_err(|error| failure(&error))?;
-    let is_new = recovered.next_seq <= 1;
-    if !is_new {
+    // Asked before anything is opened: opening repairs, and another run's journal is not ours to touch.
+    if is_journal(&wanted.dir) {
         return Err(Failure::new(
             Exit::Usage,
             format!("{}: holds a journal already", wanted.dir.display()),
             "name an empty directory; a replay never writes into another run's journal",
         ));
     }
-    Ok(Writing { dir: wanted.dir, recorder, thread, recovered: None })
+    // The rings are made for the part with the most pairs.
+    let pairs = prepared.iter().filter_map(|part| part.tables.pairs().ok()).map(|it| it.len());
+    let (recorder, tapes) = tapes(pairs.max().unwrap_or(0));
+    let started = JournalThread::start(&wanted.dir, wanted.options, tapes);
+    let (thread, _) = started.map_err(|error| failure(&error))?;
+    Ok(Writing { dir: wanted.dir, recorder, thread })
 }
 
 fn finish(writing: Writing, histograms: &mut StageHistograms) -> Result<JournalReport, Failure> {
-    let Writing { dir, recorder, thread, recovered } = writing;
+    let Writing { dir, recorder, thread } = writing;
     let waited_ns = recorder.waited_ns;
     drop(recorder);
     let written = thread.finish().map_err(|error| failure(&error))?;
     histograms.merge(&written.histograms);
-    Ok(JournalReport { dir, written, waited_ns, recovered })
+    Ok(JournalReport { dir, written, waited_ns })
 }
 
 /// The events of a part in the order in which its core consumes them, and the core's tables: what

@@ -172,7 +172,7 @@ fn more_unhedged_legs_than_have_room_are_too_large() {
         unhedged.note(trade, 0, START);
     }
     assert_eq!(name(unhedged.level(START, &limits)), "too large", "until a person says so");
-    unhedged.reset_lost();
+    unhedged.forget_all_but(|_| true);
     assert_eq!(name(unhedged.level(START, &limits)), "flat");
 }
 
