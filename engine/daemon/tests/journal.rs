@@ -64,7 +64,7 @@ fn a_journal_gives_the_same_decisions_again_and_verifies() {
 
     let found = verify(&dir.path().join("one"), None).expect("an undamaged journal");
     assert!(found.difference.is_none(), "{:?}", found.difference);
-    assert!(found.runs == 2 && found.decisions > 200 && found.anchors >= 4, "{found:?}");
+    assert!(found.runs == 2 && found.decisions > 200 && found.anchors >= 2, "{found:?}");
     assert!(found.unverified.is_empty() && found.unfinished.is_empty() && found.tails.is_empty());
 }
 
@@ -79,7 +79,7 @@ fn verification_starts_at_any_anchor() {
     let set = ["replay", "--journal", "journal", "--set", "journal.segment_mib=1"];
     assert_eq!(hash_of(&riptide(dir.path(), &set)), plain, "segments change no decision");
     let anchors = engine_journal::anchor::list(&*disk(), &journal).expect("a list");
-    assert!(anchors.len() >= 4, "{anchors:?}");
+    assert!(anchors.len() >= 3, "{anchors:?}");
     let all = verify(&journal, None).expect("an undamaged journal");
     assert_eq!(all.anchors, anchors.len() as u64, "every anchor is compared on the way");
     for anchor in anchors {

@@ -269,7 +269,6 @@ impl<'a> Driver<'a> {
             open_opportunities: u32::try_from(self.core.still_open().count()).unwrap_or(u32::MAX),
             open_trades: u32::try_from(self.core.desk().trades().count()).unwrap_or(u32::MAX),
         };
-        self.anchor(self.core.seq())?;
         let Some(recorder) = &mut self.recorder else { return Ok(()) };
         recorder.wait_for_room(0)?;
         recorder.item(Item::End(end, self.core.seq() + 1, self.core.now_ns()));
