@@ -143,7 +143,7 @@ impl Desk {
             trading_state,
             legs: [leg(0), leg(1)],
             edge: signed(plan.notional).map(|notional| Edge { net: plan.predicted_net, notional }),
-            disagreement_ppm: self.disagreement_ppm(hands.world, pair, now_ns),
+            disagreement_ppm: Self::disagreement_ppm(hands.world, pair, now_ns),
             pair_trades: Some(state.repeats.pair_count(pair.id, now_ns, limits).saturating_add(1)),
             trades: Some(state.repeats.total_count(now_ns, limits).saturating_add(1)),
             pairs_in_flight: u32::try_from(in_flight + 1).ok(),

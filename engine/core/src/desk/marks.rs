@@ -142,12 +142,7 @@ impl Desk {
     }
 
     /// By how much both legs' own prices of the base differ, rounded up; none when one is missing.
-    pub(super) fn disagreement_ppm(
-        &self,
-        world: &World,
-        pair: &PairSpec,
-        now_ns: u64,
-    ) -> Option<u64> {
+    pub(super) fn disagreement_ppm(world: &World, pair: &PairSpec, now_ns: u64) -> Option<u64> {
         let [Some(a), Some(b)] = Self::prices(world, pair, now_ns) else { return None };
         // a / b as a ratio, then its distance from one.
         let ratio = a.mul(b.inverted()?)?;
@@ -189,7 +184,7 @@ impl Desk {
             if held == 0 && carried == 0 {
                 continue;
             }
-            let value = self.value_of(hands.world, asset, held, hands.now_ns);
+            let value = Self::value_of(hands.world, asset, held, hands.now_ns);
             unrealised = match (unrealised, value) {
                 (Some(sum), Some(value)) => sum.checked_add(value - carried),
                 (Some(_) | None, _) => None,
@@ -202,7 +197,6 @@ impl Desk {
 
     /// Value of a position at the worse side of its freshest markets. Unit: micros; gains down.
     pub(super) fn value_of(
-        &self,
         world: &World,
         asset: AssetId,
         held_e18: i128,

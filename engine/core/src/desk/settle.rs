@@ -49,7 +49,7 @@ impl Desk {
         let held = open.checked_mul(trade.plan().e18_per_atom());
         let held = held.and_then(|held| i128::try_from(held).ok());
         // What cannot be valued counts as more than any limit.
-        let micros = held.and_then(|held| self.value_of(hands.world, base, -held, hands.now_ns));
+        let micros = held.and_then(|held| Self::value_of(hands.world, base, -held, hands.now_ns));
         let micros = micros.map_or(i128::MAX.unsigned_abs(), i128::unsigned_abs);
         self.state.unhedged.note(trade.id(), micros, hands.now_ns);
         self.watch_unhedged(hands);
