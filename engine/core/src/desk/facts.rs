@@ -207,13 +207,17 @@ impl Desk {
             .map(|(leg, _)| leg.need)
             .sum();
         let balance = world.balances.get(balance);
+        // The buffer is for openings: what makes an exposure smaller may use the last of it, so the
+        // need is stated without what the check adds to it, rounded down.
+        let one = u128::from(PPM_ONE);
+        let buffered = one + u128::from(self.settings.limits.balance_buffer_ppm);
+        let need = |total| mul_div_floor(ordered.need.min(total), one, buffered);
         // What the trade itself has put aside for this leg is its own to use.
         leg.spend = balance.total.map(|total| Spend {
             available: total,
             reserved: balance.reserved.saturating_sub(own_reserved),
             fees: 0,
-            // The buffer is for openings: what makes an exposure smaller may use the last of it.
-            need: ordered.need.min(total),
+            need: need(total).unwrap_or(u128::MAX),
         });
         ReducingFacts {
             mode: Mode::Observe,

@@ -12,7 +12,7 @@ use super::plan::Limit;
 use super::trade::{Answer, Order};
 use crate::market::take::Take;
 use crate::market::world::{Market, World};
-use crate::num::ratio::mul_div_floor;
+use crate::num::ratio::{mul_div_ceil, mul_div_floor};
 use crate::signal::leg::LegQuote;
 use crate::tables::BaseToken;
 use crate::timers::ORDERS_MAX;
@@ -208,12 +208,14 @@ impl World {
                 Some(Limit::Price { ticks: u64::try_from(ticks).ok()? })
             }
             Reference::SqrtPrice(sqrt_price, base) => {
-                // The spot value is rounded down by up to two units; the least that a sale may bring
-                // is taken from above it, so that the bound holds on any scale it is read on.
-                let spot = spot_quote(sqrt_price, base, steps)?;
+                // The least that a sale may bring is taken from above the spot value, so that the
+                // bound holds on any scale it is read on.
                 let quote = match take {
-                    Take::Buy => beyond_wide(take, spot, ppm)?,
-                    Take::Sell => beyond_wide(take, spot.checked_add(2)?, ppm)?.checked_add(1)?,
+                    Take::Buy => beyond_wide(take, spot_quote(sqrt_price, base, steps)?, ppm)?,
+                    Take::Sell => {
+                        let spot = spot_quote_ceil(sqrt_price, base, steps)?;
+                        beyond_wide(take, spot, ppm)?.checked_add(1)?
+                    }
                 };
                 Some(Limit::Total { quote: u64::try_from(quote).ok()? })
             }
@@ -237,9 +239,7 @@ fn beyond_wide(take: Take, amount: u128, ppm: u32) -> Option<u128> {
     let one = 1_000_000_u128;
     match take {
         Take::Buy => mul_div_floor(amount, one + u128::from(ppm), one),
-        Take::Sell => {
-            crate::num::ratio::mul_div_ceil(amount, one.saturating_sub(u128::from(ppm)), one)
-        }
+        Take::Sell => mul_div_ceil(amount, one.saturating_sub(u128::from(ppm)), one),
     }
 }
 
@@ -252,6 +252,16 @@ pub(crate) fn spot_quote(sqrt_price: u128, base: BaseToken, base_units: u64) -> 
         BaseToken::A => mul_div_floor(mul_div_floor(base_units, sqrt_price, ONE)?, sqrt_price, ONE),
         BaseToken::B => mul_div_floor(mul_div_floor(base_units, ONE, sqrt_price)?, ONE, sqrt_price),
     }
+}
+
+/// The same, never less than the spot value: each of its roundings is up, and one of a price above
+/// one is worth that many units.
+fn spot_quote_ceil(sqrt_price: u128, base: BaseToken, base_units: u64) -> Option<u128> {
+    let (over, under) = match base {
+        BaseToken::A => (sqrt_price, 1 << 64),
+        BaseToken::B => (1 << 64, sqrt_price),
+    };
+    mul_div_ceil(mul_div_ceil(base_units.into(), over, under)?, over, under)
 }
 
 impl LegQuote {
