@@ -3,6 +3,7 @@
 mod ladder;
 mod order;
 mod random;
+mod regress;
 mod world;
 
 use engine_core::execution::spec::Retrade;
