@@ -234,6 +234,7 @@ impl Outbox {
     }
 
     #[expect(clippy::large_types_passed_by_value, reason = "moved into the list it is for")]
+    #[inline]
     pub(crate) fn push(&mut self, output: Output) {
         assert!(self.outputs.len() < self.capacity, "Invariant: a step keeps its budget");
         self.outputs.push(output);

@@ -43,6 +43,8 @@ pub struct Flight {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flights {
     slots: [Option<Flight>; ORDERS_MAX],
+    /// How many there are: asked after every batch, when there are nearly always none.
+    count: u8,
 }
 
 impl Flights {
@@ -50,6 +52,7 @@ impl Flights {
     pub fn put(&mut self, flight: Flight) -> Option<u8> {
         let free = self.slots.iter().position(Option::is_none)?;
         self.slots[free] = Some(flight);
+        self.count += 1;
         u8::try_from(free).ok()
     }
 
@@ -60,12 +63,18 @@ impl Flights {
 
     /// Takes an order out.
     pub fn take(&mut self, slot: u8) -> Option<Flight> {
-        self.slots[usize::from(slot)].take()
+        let taken = self.slots[usize::from(slot)].take();
+        self.count -= u8::from(taken.is_some());
+        taken
     }
 
     /// The first chain leg that has arrived and whose slot has come.
     #[must_use]
+    #[inline]
     pub fn landed(&self, chain_slot: u64) -> Option<u8> {
+        if self.count == 0 {
+            return None;
+        }
         let is_due = |flight: &Flight| {
             flight.has_arrived && flight.landing_slot > 0 && flight.landing_slot <= chain_slot
         };
