@@ -243,15 +243,16 @@ fn a_replay_that_says_more_or_less_makes_a_journal_that_verifies() {
 
 #[test]
 fn the_counts_of_a_runs_end_are_compared() {
-    let (dir, journal) = journal();
     // What the row shows, how the end is changed.
-    let rows: [(&str, fn(&mut End)); 5] = [
+    type Change = fn(&mut End);
+    let rows: [(&str, Change); 5] = [
         ("events", |end| end.events += 1),
         ("batches", |end| end.batches -= 1),
         ("open opportunities", |end| end.open_opportunities += 1),
         ("open trades", |end| end.open_trades += 1),
         ("digest", |end| end.digest ^= 1),
     ];
+    let (dir, journal) = journal();
     for (shows, change) in rows {
         let other = dir.path().join(shows);
         let mut at = 0;
