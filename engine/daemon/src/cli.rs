@@ -12,7 +12,7 @@ use engine_model::Venue;
 use engine_poolmath::whirlpool::{Amount, Direction};
 
 use crate::cli_output::{Exit, Failure, Form, note, write_failed, write_text};
-use crate::journal::verify;
+use crate::journal::{retain, verify};
 use crate::replay::JournalTo;
 use crate::{check, inspect_book, project, replay, why};
 
@@ -30,6 +30,8 @@ enum Command {
     Replay(ReplayArgs),
     /// Replay a journal and compare every decision with the recorded ones
     Verify(VerifyArgs),
+    /// Compress closed segments of a journal and delete those older than they are kept
+    Retain(RetainArgs),
     /// Make the tables of a journal anew, for questions in SQL
     Project(ProjectArgs),
     /// Explain why an opportunity was or was not traded, from a journal; without one, list them
@@ -116,6 +118,22 @@ struct WhyArgs {
     /// Part of the journal
     #[arg(long, value_name = "NAME")]
     part: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct RetainArgs {
+    /// The journal; nobody may be writing it
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Days that market segments are kept [default: as the last run's configuration says]
+    #[arg(long, value_name = "DAYS")]
+    market_days: Option<u32>,
+    /// Days that ledger segments are kept [default: as the last run's configuration says]
+    #[arg(long, value_name = "DAYS")]
+    ledger_days: Option<u32>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -254,6 +272,12 @@ fn dispatch(command: Command) -> ExitCode {
         }
         Command::Project(args) => {
             project::command(&args.dir, args.db.as_deref(), form(args.json)).into()
+        }
+        Command::Retain(args) => {
+            let RetainArgs { dir, market_days, ledger_days, json } = args;
+            let form = form(json);
+            retain::command(&retain::RetainArgs { dir: &dir, market_days, ledger_days, form })
+                .into()
         }
         Command::Check(args) => check::run(&args.config, &args.sets, form(args.json)).into(),
         Command::Why(args) => why::command(&why::WhyArgs {

@@ -372,3 +372,31 @@ fn bad_places_for_a_journal_are_named() {
     let first = BufReader::new(&output.stderr[..]).lines().next();
     assert!(first.is_some_and(|line| line.is_ok_and(|it| it.contains("riptide-data/replay"))));
 }
+
+#[test]
+fn retention_compresses_deletes_and_says_so_in_the_journal() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let set = ["replay", "--journal", "j", "--set", "journal.segment_mib=1"];
+    let plain = hash_of(&riptide(dir.path(), &set));
+    let journal = dir.path().join("j");
+    let before = read_all(&journal);
+    let packed = riptide(dir.path(), &["retain", "j", "--market-days", "3650", "--json"]);
+    assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&packed.stdout).expect("an object");
+    assert!(report["compressed"].as_array().is_some_and(|list| !list.is_empty()), "{report}");
+    assert_eq!(report["deleted"].as_array().map(Vec::len), Some(0), "{report}");
+    let after = read_all(&journal);
+    assert_eq!(after[&Stream::Market], before[&Stream::Market], "compressed segments read alike");
+    let (last, rest) = after[&Stream::Ledger].split_last().expect("records");
+    assert_eq!((rest, last.1), (&before[&Stream::Ledger][..], records::RETENTION));
+    assert_eq!(hash_of(&riptide(dir.path(), &["replay", "j"])), plain);
+    assert_eq!(riptide(dir.path(), &["verify", "j"]).status.code(), Some(0));
+
+    // Older than nothing: closed market segments go, the ledger and its record stay.
+    let cut = riptide(dir.path(), &["retain", "j", "--market-days", "0", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&cut.stdout).expect("an object");
+    assert!(report["deleted"].as_array().is_some_and(|list| !list.is_empty()), "{report}");
+    assert_eq!(riptide(dir.path(), &["verify", "j"]).status.code(), Some(1), "not all compared");
+    assert_eq!(riptide(dir.path(), &["replay", "j"]).status.code(), Some(65), "another history");
+    assert_eq!(read_all(&journal)[&Stream::Ledger][..rest.len()], *rest, "every decision stays");
+}

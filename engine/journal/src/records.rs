@@ -23,7 +23,7 @@ pub const BEGIN: u16 = 2;
 pub const DECISION: u16 = 3;
 /// An [`End`].
 pub const END: u16 = 4;
-/// What retention did.
+/// A [`Retained`].
 pub const RETENTION: u16 = 5;
 
 /// Version of every layout here.
@@ -84,6 +84,21 @@ pub struct End {
     pub open_opportunities: u32,
     /// Trades that had not ended.
     pub open_trades: u32,
+}
+
+/// What retention did, so that a hole in a journal has its reason in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retained {
+    /// Days that market segments are kept.
+    pub market_days: u64,
+    /// Days that ledger segments are kept.
+    pub ledger_days: u64,
+    /// File, bytes before and after.
+    pub compressed: Vec<(String, u64, u64)>,
+    /// Stream, number, and the sequences that the segment may have held.
+    pub deleted: Vec<(String, u64, Option<(u64, u64)>)>,
+    /// Segments that are old enough and stay because of a legal hold.
+    pub held: u64,
 }
 
 /// The stream that a batch belongs to: the ledger when any of its events is a command, the clock, a

@@ -2,10 +2,11 @@
 //!
 //! [`rings`] is the table of threads and rings, [`recorder`] the core's side, [`writer`] the thread
 //! that owns the files, [`feed`] a journal as a source of batches, [`runs`] what runs a journal
-//! holds, [`verify`] the comparison.
+//! holds, [`verify`] the comparison, [`retain`] what is kept and for how long.
 
 pub mod feed;
 pub mod recorder;
+pub mod retain;
 pub mod rings;
 pub mod runs;
 pub mod verify;

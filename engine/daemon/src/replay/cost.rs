@@ -75,7 +75,7 @@ pub fn of_part(
         while lane.pump() == Pumped::Progress {}
     }
     let wanted = thread.as_ref().map(|it| Arc::clone(&it.anchor_wanted));
-    let numbered = Numbered { begin, begin_seq: 1 };
+    let numbered = Numbered { begin, begin_seq: 1, anchor_daily: true };
     let mut driver = Driver::new(core, ports, recorder.as_mut(), wanted, numbered);
     let mut histograms = StageHistograms::new();
     let mut spent_ns = 0;

@@ -63,6 +63,8 @@ pub(super) struct Numbered {
     pub(super) begin: Begin,
     /// The number of that.
     pub(super) begin_seq: u64,
+    /// Whether a new day has an anchor.
+    pub(super) anchor_daily: bool,
 }
 
 /// A day in nanoseconds.
@@ -237,13 +239,13 @@ impl<'a> Driver<'a> {
     /// An anchor at each new segment and each new day.
     fn anchor_if_due(&mut self) -> Result<(), WriterGone> {
         let Some(wanted) = &self.anchor_wanted else { return Ok(()) };
-        let day = self.core.now_ns() / DAY_NS;
+        let is_new_day = self.core.now_ns() / DAY_NS != self.day && self.numbered.anchor_daily;
         // A look at the flag costs nothing that counts; taking it happens once a segment.
-        if (!wanted.load(Ordering::Relaxed) && day == self.day) || self.core.is_in_batch() {
+        if (!wanted.load(Ordering::Relaxed) && !is_new_day) || self.core.is_in_batch() {
             return Ok(());
         }
         wanted.store(false, Ordering::Relaxed);
-        self.day = day;
+        self.day = self.core.now_ns() / DAY_NS;
         self.anchor(self.core.seq())
     }
 

@@ -57,6 +57,8 @@ pub struct Prepared<'a> {
     pub config_text: String,
     /// What was set over it.
     pub config_sets: Vec<String>,
+    /// Whether its journal has an anchor at each new day besides those of its segments.
+    pub anchor_daily: bool,
     /// Number of its first record, where that is given.
     pub seq: Option<u64>,
 }
@@ -111,6 +113,7 @@ pub fn part<'a>(plan: &'a Plan, part: &'a Part) -> Result<Prepared<'a>, Failure>
         config_name: plan.config_name.clone(),
         config_text: plan.config_text.clone(),
         config_sets: plan.config_sets.clone(),
+        anchor_daily: plan.config.journal.anchor_daily,
         seq: None,
     })
 }
@@ -154,6 +157,7 @@ fn run<'a>(dir: &Path, run: &Run, other: Option<&Plan>) -> Result<Prepared<'a>, 
         config_name: begin.config_name.clone(),
         config_text: begin.config_text.clone(),
         config_sets: begin.config_sets.clone(),
+        anchor_daily: other.is_none_or(|plan| plan.config.journal.anchor_daily),
         seq: Some(run.seq),
     };
     let Some(plan) = other else { return Ok(prepared) };

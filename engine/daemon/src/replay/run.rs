@@ -219,7 +219,7 @@ fn run_part(
     histograms: &mut StageHistograms,
     bar: &ProgressBar,
 ) -> Result<PartReport, PartFailed> {
-    let begin = part.begin();
+    let (begin, anchor_daily) = (part.begin(), part.anchor_daily);
     let Prepared { name, inputs, feeds, tables, settings, names, .. } = part;
     let mut core = Core::with_settings(tables.clone(), settings).map_err(|error| {
         PartFailed::Failure(Failure::new(
@@ -233,7 +233,8 @@ fn run_part(
         feeds.into_iter().map(|feed| lane(feed, bar)).unzip();
     let wanted = writing.as_ref().map(|it| std::sync::Arc::clone(&it.thread.anchor_wanted));
     let recorder = writing.as_mut().map(|it| &mut it.recorder);
-    let mut driver = Driver::new(core, ports, recorder, wanted, Numbered { begin, begin_seq });
+    let mut driver =
+        Driver::new(core, ports, recorder, wanted, Numbered { begin, begin_seq, anchor_daily });
     let mut is_written = true;
     if threads == 1 {
         is_written = driver.drive(histograms, |number| {
