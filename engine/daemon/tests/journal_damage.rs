@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+/// Changes the end of a run.
+type Edit = fn(&mut End);
+
 use engine_daemon::journal::runs::disk;
 use engine_daemon::journal::verify::verify;
 use engine_journal::records::{self, End};
@@ -253,7 +256,7 @@ fn a_replay_that_says_more_or_less_makes_a_journal_that_verifies() {
 fn the_counts_of_a_runs_end_are_compared() {
     let (dir, journal) = journal();
     // What the row shows, how the end is changed.
-    let rows: [(&str, fn(&mut End)); 5] = [
+    let rows: [(&str, Edit); 5] = [
         ("events", |end| end.events += 1),
         ("batches", |end| end.batches -= 1),
         ("open opportunities", |end| end.open_opportunities += 1),

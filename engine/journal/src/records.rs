@@ -86,6 +86,9 @@ pub struct End {
     pub open_trades: u32,
 }
 
+/// Stream, number, and the first and last sequence that a deleted segment may have held.
+pub type DeletedSegment = (String, u64, Option<(u64, u64)>);
+
 /// What retention did, so that a hole in a journal has its reason in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retained {
@@ -95,8 +98,8 @@ pub struct Retained {
     pub ledger_days: u64,
     /// File, bytes before and after.
     pub compressed: Vec<(String, u64, u64)>,
-    /// Stream, number, and the sequences that the segment may have held.
-    pub deleted: Vec<(String, u64, Option<(u64, u64)>)>,
+    /// Segments that are gone.
+    pub deleted: Vec<DeletedSegment>,
     /// Segments that are old enough and stay because of a legal hold.
     pub held: u64,
 }
