@@ -197,8 +197,15 @@ pub enum Output {
     Decided(Decided),
 }
 
-/// Statements besides those about pairs that one step may make: trades that end or go on, halts.
-const BESIDE_PAIRS: usize = 64 * TRADES_MAX;
+/// Statements besides those about pairs that one step may make: a halt for each market that goes stale
+/// at one deadline (256), each halt that ends by itself (273) or by one command (273), and 40 for each
+/// trade: four rungs with an order, an answer and a refusal each, its end, and what that latches.
+const BESIDE_PAIRS: usize = 256 + 2 * 273 + 40 * TRADES_MAX + 64;
+
+/// Statements about one pair in one step. It is looked at twice at most, by a timer and by the event,
+/// and each look is stated, may open or close an opportunity, and may be refused with both markets
+/// suspected.
+const OF_PAIR: usize = 2 * 5;
 
 /// Output of one step. The caller drains it before the next.
 #[derive(Debug)]
@@ -208,8 +215,7 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Room for one step of a core with this many pairs: each is evaluated at most twice a step (by
-    /// a timer and by the event) and says at most three things each time.
+    /// Room for one step of a core with this many pairs.
     #[must_use]
     pub fn for_pairs(pairs: usize) -> Self {
         let capacity = Self::capacity_for(pairs);
@@ -219,7 +225,7 @@ impl Outbox {
     /// The most that one step of a core with this many pairs says.
     #[must_use]
     pub const fn capacity_for(pairs: usize) -> usize {
-        8 * pairs + BESIDE_PAIRS
+        OF_PAIR * pairs + BESIDE_PAIRS
     }
 
     /// The statements in order.

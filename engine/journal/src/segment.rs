@@ -77,7 +77,9 @@ pub(crate) fn list(
             return Err(JournalError::MissingSegment { directory, stream, number });
         }
     }
-    assert!(found.len() <= SEGMENTS_MAX, "Invariant: no stream reaches a million segments");
+    if found.len() > SEGMENTS_MAX {
+        return Err(JournalError::damaged(&directory, 0, "more segments than a stream may have"));
+    }
     Ok(found)
 }
 

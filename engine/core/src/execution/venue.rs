@@ -141,12 +141,9 @@ impl World {
             book.consume(side, level.price_ticks, level.size_lots - lots);
         }
         let quote = self.book_figures(order.instrument(), order.take(), tick_lots, last_ticks);
-        Answer::Done {
-            steps: order.steps() - left,
-            quote: quote.expect("Invariant: an order was priced at its limit before it was sent"),
-            network_lamports: 0,
-            tip_lamports: 0,
-        }
+        // Bids may lie anywhere above a sale's limit: what cannot be counted is no fill.
+        let Some(quote) = quote else { return MISSED };
+        Answer::Done { steps: order.steps() - left, quote, network_lamports: 0, tip_lamports: 0 }
     }
 
     fn swap_in_pool(&mut self, flight: &Flight, now_ns: u64) -> Answer {

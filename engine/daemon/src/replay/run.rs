@@ -236,6 +236,7 @@ fn run_part(
     let mut driver =
         Driver::new(core, ports, recorder, wanted, Numbered { begin, begin_seq, anchor_daily });
     let mut is_written = true;
+    let mut not_started: Option<std::io::Error> = None;
     if threads == 1 {
         is_written = driver.drive(histograms, |number| {
             assert_ne!(lanes[number].pump(), Pumped::Full, "Invariant: an empty ring has room");
@@ -245,19 +246,34 @@ fn run_part(
         // The driver lives in the closure: should the core fail, its ports go with it, the lanes see
         // that nobody takes any more, and the failure comes out instead of waiting for them.
         let written = &mut is_written;
+        let not_started = &mut not_started;
         driver = std::thread::scope(|scope| {
             for (number, group) in lanes.chunks_mut(share).enumerate() {
                 let builder = std::thread::Builder::new().name(format!("decode-{number}"));
-                let spawned = builder.spawn_scoped(scope, move || pump_all(group));
-                spawned.expect("Invariant: a handful of threads can be started");
+                if let Err(error) = builder.spawn_scoped(scope, move || pump_all(group)) {
+                    *not_started = Some(error);
+                    break;
+                }
             }
             let mut driver = driver;
+            if not_started.is_some() {
+                // The threads that did start see that nobody takes any more, and end.
+                driver.abandon_input();
+                return driver;
+            }
             *written = driver.drive(histograms, |_| std::thread::yield_now());
             if !*written {
                 driver.abandon_input();
             }
             driver
         });
+    }
+    if let Some(error) = not_started {
+        return Err(PartFailed::Failure(Failure::new(
+            Exit::Write,
+            format!("cannot start a decoding thread: {error}"),
+            "use fewer with --threads, or raise the limit on threads",
+        )));
     }
     if !is_written {
         return Err(PartFailed::WriterGone);

@@ -13,7 +13,7 @@ use engine_model::Event;
 
 use super::survey::{RunSurvey, opportunity_of, trade_of};
 use crate::cli_output::{Exit, Failure};
-use crate::journal::runs::{check_version, disk, failure, unreadable};
+use crate::journal::runs::{check_batch, check_version, disk, failure, unreadable};
 
 /// How far a run is taken.
 #[derive(Clone, Copy, Debug)]
@@ -107,9 +107,11 @@ pub fn rerun(
         check_version(dir, seq, record.head.version)?;
         batch::decode(record.payload, &mut events)
             .map_err(|error| unreadable(dir, seq, &error.to_string()))?;
+        check_batch(dir, seq, &events)?;
         for event in &events {
-            let taken = core.step(event, &mut out, probe);
-            assert_eq!(taken, Taken::Recorded, "Invariant: a journal holds no empty ticks");
+            if core.step(event, &mut out, probe) == Taken::Ignored {
+                return Err(unreadable(dir, seq, "a tick that fired nothing"));
+            }
             for output in out.outputs() {
                 if let Output::Decided(decided) = output {
                     replayed.take(decided);
