@@ -589,6 +589,11 @@ proptest! {
         let frame = &mut frames[at];
         // Most of a frame is the base64 text; half of the edits go elsewhere.
         for (index, byte, kind) in edits {
+            // Earlier edits may have left nothing to damage.
+            if frame.is_empty() {
+                frame.push(byte);
+                continue;
+            }
             let from = if byte % 2 == 0 { frame.len().saturating_sub(200) } else { 0 };
             let place = from + index.index(frame.len() - from);
             match kind {
