@@ -53,6 +53,7 @@ impl Decoder for BitstampDecoder {
     fn decode(&mut self, recv_ns: u64, line: u64, input: Input<'_>, out: &mut Sink) {
         match input {
             Input::Connected => self.connected(recv_ns, line, out),
+            Input::Closed => self.closed(recv_ns, line, out),
             Input::Received(frame) => self.received(recv_ns, line, frame, out),
             Input::Http { url, body, .. } if fees::is_fees(url) => {
                 fees::publish(body, &self.markets, stamp(recv_ns, 0), &mut self.counts, out);
@@ -127,6 +128,15 @@ impl BitstampDecoder {
             self.books.set(position, BookState::Empty);
         }
         self.held_levels = self.joins.iter().map(|join| join.held_events.len()).sum();
+        self.is_lossy = false;
+        out.close(line);
+    }
+
+    /// Nothing that this connection said holds any more.
+    fn closed(&mut self, recv_ns: u64, line: u64, out: &mut Sink) {
+        self.joins.iter_mut().for_each(Join::restart);
+        self.books.restart(&self.markets, stamp(recv_ns, 0), out);
+        self.held_levels = 0;
         self.is_lossy = false;
         out.close(line);
     }

@@ -63,7 +63,7 @@ struct Frame {
 impl Decoder for CoinbaseDecoder {
     fn decode(&mut self, recv_ns: u64, line: u64, input: Input<'_>, out: &mut Sink) {
         match input {
-            Input::Connected => self.connected(recv_ns, line, out),
+            Input::Connected | Input::Closed => self.connected(recv_ns, line, out),
             Input::Received(frame) => self.received(recv_ns, line, frame, out),
             Input::Http { url, body, .. } if fees::is_fees(url) => {
                 let arrival = (stamp(recv_ns, 0, 0), line);

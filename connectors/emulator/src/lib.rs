@@ -11,4 +11,7 @@
 //! Start reading at [`market::Market`].
 
 pub mod bundle;
+pub mod exchange;
+pub mod happening;
 pub mod market;
+pub mod serve;

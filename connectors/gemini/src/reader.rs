@@ -49,7 +49,7 @@ pub struct GeminiDecoder {
 impl Decoder for GeminiDecoder {
     fn decode(&mut self, recv_ns: u64, line: u64, input: Input<'_>, out: &mut Sink) {
         match input {
-            Input::Connected => {
+            Input::Connected | Input::Closed => {
                 self.books.restart(&self.markets, stamp(recv_ns, 0), out);
                 out.close(line);
             }

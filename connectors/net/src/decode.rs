@@ -9,6 +9,8 @@ use crate::odd::OddCounts;
 pub enum Input<'a> {
     /// The socket opened: sequence numbers and books start over.
     Connected,
+    /// The socket ended: nothing that it said holds any more.
+    Closed,
     /// We sent this text.
     Sent(&'a [u8]),
     /// This frame came.

@@ -19,6 +19,7 @@ pub mod markets;
 pub mod odd;
 pub mod rates;
 pub mod scan;
+pub mod session;
 pub mod time;
 
 pub use decode::{Decoder, Input, Sink};

@@ -35,7 +35,7 @@ fn tally(venue: Venue, file: &str) -> Option<(Tally, OddCounts, AnyDecoder)> {
         let record = record.expect("readable");
         out.clear();
         decoder.get().decode(record.recv_ns, record.line, record.input(), &mut out);
-        if matches!(record.kind, Kind::Connected { .. } | Kind::Sent) {
+        if matches!(record.kind, Kind::Connected { .. } | Kind::Closed | Kind::Sent) {
             assert_eq!(out.events, [], "line {}", record.line);
         }
         for (line, events) in out.iter() {

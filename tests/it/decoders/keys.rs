@@ -55,7 +55,9 @@ fn the_scanner_takes_any_constant_order_of_keys() {
                 write_shuffled(&value, "", &mut Rng::new(seed), &mut text);
                 let input = match &record.kind {
                     Kind::Received => Input::Received(text.as_bytes()),
-                    Kind::Connected { .. } | Kind::Sent | Kind::Http { .. } => record.input(),
+                    Kind::Connected { .. } | Kind::Closed | Kind::Sent | Kind::Http { .. } => {
+                        record.input()
+                    }
                 };
                 twins.feed(record.recv_ns, record.line, input);
             }

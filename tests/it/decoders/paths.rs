@@ -39,7 +39,7 @@ fn both_paths_agree_on_damaged_frames() {
                 let input = match &record.kind {
                     Kind::Received => Input::Received(&damaged),
                     Kind::Http { url, .. } => Input::Http { url, request: b"", body: &damaged },
-                    Kind::Connected { .. } | Kind::Sent => continue,
+                    Kind::Connected { .. } | Kind::Closed | Kind::Sent => continue,
                 };
                 let mut tried = twins.clone();
                 tried.feed(record.recv_ns, record.line, input);

@@ -66,6 +66,8 @@ pub enum Kind<'a> {
         /// Its address; empty when not recorded.
         addr: Cow<'a, str>,
     },
+    /// The socket ended.
+    Closed,
     /// We sent the text.
     Sent,
     /// The frame came.
@@ -90,7 +92,7 @@ pub struct Record<'a> {
     pub conn: u32,
     /// What happened.
     pub kind: Kind<'a>,
-    /// Frame, sent text or HTTP body; empty for [`Kind::Connected`].
+    /// Frame, sent text or HTTP body; empty for [`Kind::Connected`] and [`Kind::Closed`].
     pub data: Cow<'a, str>,
 }
 
@@ -112,6 +114,7 @@ impl Record<'_> {
     pub fn input(&self) -> Input<'_> {
         match &self.kind {
             Kind::Connected { .. } => Input::Connected,
+            Kind::Closed => Input::Closed,
             Kind::Sent => Input::Sent(self.data.as_bytes()),
             Kind::Received => Input::Received(self.data.as_bytes()),
             Kind::Http { url, request } => {
@@ -205,7 +208,7 @@ impl Capture {
             let by_address = match &record.kind {
                 Kind::Connected { addr } => venue_of_address(addr),
                 Kind::Http { url, .. } => venue_of_address(url),
-                Kind::Sent | Kind::Received => None,
+                Kind::Closed | Kind::Sent | Kind::Received => None,
             };
             if by_address.is_some() {
                 return Ok(by_address);

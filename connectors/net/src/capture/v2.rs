@@ -52,7 +52,7 @@ pub(super) fn looks_like(line: &str) -> Result<(), &'static str> {
         }
     })?;
     match (&*first.t, first.format.map(RawValue::get)) {
-        ("header", Some("2")) | ("http" | "connect" | "send" | "recv", _) => Ok(()),
+        ("header", Some("2")) | ("http" | "connect" | "close" | "send" | "recv", _) => Ok(()),
         ("header", Some(_)) => Err("its header names a format other than 2"),
         ("header", None) => Err("its header names no recorder format (\"format\":2)"),
         _ => Err("its first line is of a kind that no recorder writes"),
@@ -68,6 +68,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed<'_>, LineFault> {
     let kind = match &*line.t {
         "header" => return Ok(Parsed::Header { exchange: line.exchange.map(|it| it.0) }),
         "connect" => Kind::Connected { addr: line.addr.map_or(Cow::Borrowed(""), |it| it.0) },
+        "close" => Kind::Closed,
         "send" => Kind::Sent,
         "recv" => Kind::Received,
         "http" => Kind::Http {
@@ -80,7 +81,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed<'_>, LineFault> {
     let recv_ns = parse_seconds_ns(ts.get()).map_err(|error| fault(error.to_string()))?;
     let conn = line.conn.ok_or_else(|| missing("conn", &line.t))?.0;
     let data = match (line.data, &kind) {
-        (_, Kind::Connected { .. }) => Cow::Borrowed(""),
+        (_, Kind::Connected { .. } | Kind::Closed) => Cow::Borrowed(""),
         (Some(data), _) => data.0,
         (None, _) => return Err(missing("data", &line.t)),
     };

@@ -350,7 +350,7 @@ impl Decoder for SolanaDecoder {
         let arrival = Arrival { recv_ns, line };
         self.feed.pools.publish_overdue(recv_ns, out);
         match input {
-            Input::Connected => self.connected(arrival, out),
+            Input::Connected | Input::Closed => self.connected(arrival, out),
             Input::Sent(text) => self.sent(text),
             Input::Received(bytes) => {
                 self.feed.counts.frames += 1;

@@ -109,7 +109,7 @@ impl<'a, 'm> Reader<'a, 'm> {
                 }
                 Ok(())
             }
-            Kind::Connected { .. } => self.connect(&record, out),
+            Kind::Connected { .. } | Kind::Closed => self.connect(&record, out),
             Kind::Sent | Kind::Received => {
                 let index = match self.link_of(record.conn) {
                     Some(index) => index,

@@ -152,7 +152,7 @@ impl<'a> Source<'a> {
                     self.give_http(link, index, recv_ns, sink);
                 }
             }
-            Kind::Connected { .. } | Kind::Sent | Kind::Received => {
+            Kind::Connected { .. } | Kind::Closed | Kind::Sent | Kind::Received => {
                 let is_frame = matches!(self.records[index].kind, Kind::Received);
                 self.stats.frames += u64::from(is_frame);
                 let (link, is_new) = self.link(conn);

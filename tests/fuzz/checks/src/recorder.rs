@@ -129,6 +129,7 @@ fn write_line(text: &mut String, record: &Record<'_>, name: &str) {
     let (seconds, rest) = (record.recv_ns / 1_000_000_000, record.recv_ns % 1_000_000_000);
     let kind = match &record.kind {
         Kind::Connected { addr } => format!("\"t\":\"connect\",\"addr\":{}", json(addr)),
+        Kind::Closed => "\"t\":\"close\"".to_owned(),
         Kind::Sent => "\"t\":\"send\"".to_owned(),
         Kind::Received => "\"t\":\"recv\"".to_owned(),
         Kind::Http { url, request } => {

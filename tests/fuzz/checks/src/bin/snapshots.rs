@@ -147,7 +147,7 @@ fn play(scene: &Scene<'_>, damaged: &[u8], shelf: &mut Shelf) -> bool {
     shelf.reset_midway();
     let input = match &record.kind {
         Kind::Http { url, .. } => connector_net::Input::Http { url, request: b"", body: damaged },
-        Kind::Received | Kind::Sent | Kind::Connected { .. } => {
+        Kind::Received | Kind::Sent | Kind::Closed | Kind::Connected { .. } => {
             connector_net::Input::Received(damaged)
         }
     };

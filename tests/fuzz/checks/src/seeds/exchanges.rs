@@ -108,7 +108,7 @@ pub(super) fn coinbase() -> Vec<Vec<u8>> {
             text = shortened(&text, "\"candles\":[", 1);
             Some(renumbered(&text, position))
         }
-        Kind::Connected { .. } | Kind::Sent => None,
+        Kind::Connected { .. } | Kind::Closed | Kind::Sent => None,
     };
     let opens = ["\"type\":\"snapshot\",\"product_id\"", "\"products\":["];
     let names = ["bundle/derived/coinbase.jsonl.zst", "bundle/recorded/coinbase.jsonl.zst"];
@@ -147,7 +147,7 @@ pub(super) fn gemini() -> Vec<Vec<u8>> {
             text = shortened(&text, "\"trades\":[", 2);
             Some(shortened(&text, "\"auction_events\":[", 1))
         }
-        Kind::Connected { .. } | Kind::Sent => None,
+        Kind::Connected { .. } | Kind::Closed | Kind::Sent => None,
     };
     let opens = ["\"auction_events\":", "\"trades\":["];
     let names = ["bundle/derived/gemini.jsonl.zst", "bundle/recorded/gemini.jsonl.zst"];
@@ -171,7 +171,7 @@ pub(super) fn bitstamp() -> Vec<Vec<u8>> {
             Kind::Http { url, .. } => Some(format!("#{url} {text}")),
             Kind::Received => Some(text),
             Kind::Connected { .. } => Some("!".to_owned()),
-            Kind::Sent => None,
+            Kind::Closed | Kind::Sent => None,
         }
     };
     let opens = ["{\"timestamp\": \"", "{\"timestamp\":\""];

@@ -1,0 +1,5 @@
+//! Sockets, time and faults around the venues.
+
+mod contract;
+
+pub use contract::{Dialect, Disturbance, HttpAnswer, HttpRequest, Out, SharedVenue, Venue};
