@@ -121,7 +121,12 @@ pub trait Dialect: Send {
     /// The client sent a text frame.
     fn text(&mut self, now_ns: u64, text: &str, out: &mut Vec<Out>);
 
-    /// Something happened in the market or in an account. Called in order, with every happening.
+    /// Something happened in the market or in an account. Called in order, with every happening
+    /// since the connection opened.
+    ///
+    /// Happenings reach a connection a little after the world has changed: a snapshot taken in
+    /// `text` may already contain some that are still to come. Whoever sends a snapshot compares
+    /// update ids (or slots) and leaves out what it has shown already.
     fn happened(&mut self, now_ns: u64, what: &Happening, out: &mut Vec<Out>);
 
     /// Time passes: about every 50 ms of market time. Heartbeats, pings and deadlines.
@@ -131,6 +136,15 @@ pub trait Dialect: Send {
     fn disturb(&mut self, now_ns: u64, what: &Disturbance, out: &mut Vec<Out>) -> bool {
         let _ = (now_ns, what, out);
         false
+    }
+
+    /// The client sends more messages than the venue takes: this one is not handed to [`text`].
+    /// By default the venue closes the connection, as most do.
+    ///
+    /// [`text`]: Self::text
+    fn too_many(&mut self, now_ns: u64, out: &mut Vec<Out>) {
+        let _ = now_ns;
+        out.push(Out::Close(CLOSE_POLICY, "rate limit exceeded".to_owned()));
     }
 
     /// The connection has ended, however it did (cancel-on-disconnect lives here).
@@ -159,7 +173,56 @@ pub trait Venue: Send + Sync {
 
     /// Any other request. Never blocks.
     fn call(&self, now_ns: u64, request: &HttpRequest) -> HttpAnswer;
+
+    /// The answer to a request or an upgrade beyond what the venue takes per second. Called instead
+    /// of [`call`] or [`upgrade`].
+    ///
+    /// [`call`]: Self::call
+    /// [`upgrade`]: Self::upgrade
+    fn refuse_limit(&self, kind: LimitKind) -> HttpAnswer {
+        let _ = kind;
+        HttpAnswer::text(429, "Too Many Requests")
+    }
+
+    /// Largest text frame that the venue takes from a client; a larger one closes the connection
+    /// with 1009. Unit: bytes.
+    fn client_frame_bytes_max(&self) -> usize {
+        CLIENT_FRAME_BYTES_MAX
+    }
 }
+
+/// What there was too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitKind {
+    /// Upgrades to WebSocket.
+    Connections,
+    /// Other requests.
+    Requests,
+}
+
+/// Where the happenings of the world come from.
+pub trait Feed: Send {
+    /// Brings the world to a market time and says what happened on the way, in order, together
+    /// with what clients caused since the last call. Called about every millisecond with times that
+    /// never decrease; calls with the time of the call before are allowed and tell what clients
+    /// caused. Bounded work per call: a feed that is behind may catch up over several calls.
+    fn advance(&mut self, now_ns: u64) -> Vec<Happening>;
+
+    /// From this market time on no price and no pool moves by itself. Slots go on, and so do the
+    /// orders and transactions of clients.
+    fn freeze(&mut self, at_ns: u64);
+
+    /// Prices move again from this market time on. The time in between is left out: nothing is
+    /// caught up.
+    fn thaw(&mut self, now_ns: u64);
+}
+
+/// Close code of a venue that refuses to go on: a policy of its own.
+pub const CLOSE_POLICY: u16 = 1008;
+
+/// Text frames of clients are subscriptions and orders of a few hundred bytes; 64 KiB leave room
+/// for lists of every product.
+pub const CLIENT_FRAME_BYTES_MAX: usize = 64 * 1024;
 
 /// A venue that several listeners share.
 pub type SharedVenue = Arc<dyn Venue>;

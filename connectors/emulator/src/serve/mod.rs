@@ -2,4 +2,7 @@
 
 mod contract;
 
-pub use contract::{Dialect, Disturbance, HttpAnswer, HttpRequest, Out, SharedVenue, Venue};
+pub use contract::{
+    CLIENT_FRAME_BYTES_MAX, CLOSE_POLICY, Dialect, Disturbance, Feed, HttpAnswer, HttpRequest,
+    LimitKind, Out, SharedVenue, Venue,
+};
