@@ -5,7 +5,19 @@
 //! is live) is done once, in the link that drives it. Time comes in as an argument, and whatever is
 //! wanted goes out as [`Asks`], so that a test can play a day of failures without a socket.
 
+mod alive;
+mod backoff;
+mod link;
+mod view;
+
 use engine_model::{Event, MarketId};
+
+pub use alive::Alive;
+pub use backoff::{Backoff, BackoffSpec, Budget, Jitter};
+pub use link::Link;
+pub use view::{
+    Effect, LinkCounts, LinkSettings, LinkView, Phase, Stream, StreamState, Tap, Tapped,
+};
 
 use crate::decode::{Decoder, Sink};
 
@@ -49,6 +61,18 @@ pub struct Fetch {
     pub headers: Vec<(String, String)>,
     /// Body; empty for none.
     pub body: String,
+    /// Whether a recording may hold the answer.
+    pub secrecy: Secrecy,
+}
+
+/// Whether something may be written down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Secrecy {
+    /// Anybody may read it.
+    #[default]
+    Public,
+    /// It holds, or may hold, credentials or an account's affairs: never recorded.
+    Secret,
 }
 
 impl core::fmt::Debug for Fetch {
@@ -200,6 +224,13 @@ impl Cause {
 pub enum Ask {
     /// A text frame. Sent as the budget of messages allows, in order.
     Send(String),
+    /// A text frame with credentials; recorded, and told to the decoder, as `shown`.
+    SendSecret {
+        /// As sent.
+        text: String,
+        /// As written down.
+        shown: String,
+    },
     /// A request.
     Fetch(Fetch),
     /// An end of this connection and a new one.
@@ -217,6 +248,11 @@ impl Asks {
     /// A text frame.
     pub fn send(&mut self, text: impl Into<String>) {
         self.list.push(Ask::Send(text.into()));
+    }
+
+    /// A text frame with credentials, and what may be written down of it.
+    pub fn send_secret(&mut self, text: impl Into<String>, shown: impl Into<String>) {
+        self.list.push(Ask::SendSecret { text: text.into(), shown: shown.into() });
     }
 
     /// A request.

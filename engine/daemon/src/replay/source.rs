@@ -7,10 +7,9 @@ use connector_bitstamp::BitstampDecoder;
 use connector_coinbase::CoinbaseDecoder;
 use connector_gemini::GeminiDecoder;
 use connector_net::capture::{Kind, Record};
-use connector_net::decode::Stamp;
+use connector_net::session::Alive;
 use connector_net::{Decoder, Market, Markets, OddCounts, Sink};
-use engine_model::units::NS_PER_MS;
-use engine_model::{Body, Event, Grid, MarketId, Venue};
+use engine_model::{Body, Grid, MarketId, Venue};
 
 use super::bundle::{Input, capture_failure};
 use super::tables::{grid_of, solana_decoder};
@@ -63,15 +62,9 @@ struct Connection {
     /// By position in the market table: whether the connection asked for the market. HTTP answers
     /// carry no connection, so they count only where the market was asked for.
     asked: Vec<bool>,
-    /// By position in the market table: whether a frame of the connection was about the market.
-    carries: Vec<bool>,
-    /// When its markets were last said to be alive. Unit: Unix nanoseconds.
-    told_ns: u64,
+    /// Says that the markets it carries are alive.
+    alive: Alive,
 }
-
-/// How often the markets of a connection that receives anything are said to be alive. A tenth of
-/// the shortest staleness that makes sense.
-const ALIVE_EVERY_NS: u64 = 100 * NS_PER_MS;
 
 /// A recording being decoded.
 pub struct Source<'a> {
@@ -158,14 +151,14 @@ impl<'a> Source<'a> {
                 let (link, is_new) = self.link(conn);
                 let from = sink.events.len();
                 self.give(link, index, recv_ns, sink);
-                self.note_carried(link, &sink.events[from..]);
+                self.links[link].alive.note(&sink.events[from..]);
                 if is_new {
                     for early in self.early.clone() {
                         self.give_http(link, early, recv_ns, sink);
                     }
                 }
                 if is_frame {
-                    self.tell_alive(link, recv_ns, line, sink);
+                    self.links[link].alive.tell(self.venue, recv_ns, line, sink);
                 }
             }
         }
@@ -205,35 +198,6 @@ impl<'a> Source<'a> {
         self.markets.list().iter().position(|known| known.id == market)
     }
 
-    fn note_carried(&mut self, link: usize, events: &[Event]) {
-        let mut last = Event::NO_MARKET;
-        for event in events {
-            if event.market != last
-                && let Some(position) = self.position(event.market)
-            {
-                self.links[link].carries[position] = true;
-            }
-            last = event.market;
-        }
-    }
-
-    /// A frame shows that its connection lives, and with it every market that it carries: a quiet
-    /// book is not a stale one. The chain's connection says so itself, by slots.
-    fn tell_alive(&mut self, link: usize, recv_ns: u64, line: u64, sink: &mut Sink) {
-        let connection = &mut self.links[link];
-        if self.venue == Venue::Solana || recv_ns < connection.told_ns + ALIVE_EVERY_NS {
-            return;
-        }
-        connection.told_ns = recv_ns;
-        let stamp = Stamp { recv_ns, venue_ns: 0, seq: 0, venue: self.venue };
-        for (market, _) in
-            self.markets.list().iter().zip(&connection.carries).filter(|(_, carries)| **carries)
-        {
-            sink.push(stamp, market.id, Body::Timer);
-        }
-        sink.close(line);
-    }
-
     /// The decoder of a connection, made at its first record, and whether it is new.
     fn link(&mut self, conn: u32) -> (usize, bool) {
         if let Some(found) = self.links.iter().position(|it| it.number == conn) {
@@ -246,9 +210,9 @@ impl<'a> Source<'a> {
             Venue::Bitstamp => Link::Bitstamp(Box::new(BitstampDecoder::new(markets))),
             Venue::Solana => Link::Solana(Box::new(solana_decoder(self.config, markets))),
         };
-        let carries = vec![false; self.markets.list().len()];
+        let alive = Alive::new(&self.markets);
         let asked = self.asked(conn);
-        self.links.push(Connection { number: conn, link, asked, carries, told_ns: 0 });
+        self.links.push(Connection { number: conn, link, asked, alive });
         (self.links.len() - 1, true)
     }
 
