@@ -377,7 +377,7 @@ fn real_recordings_are_read_to_the_end() {
         let mut seen = [0; 4];
         for record in capture.records() {
             let slot = match record.expect(path).kind {
-                Kind::Connected { .. } => 0,
+                Kind::Connected { .. } | Kind::Closed => 0,
                 Kind::Sent => 1,
                 Kind::Received => 2,
                 Kind::Http { .. } => 3,
