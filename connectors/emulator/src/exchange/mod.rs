@@ -1,8 +1,28 @@
 //! An exchange: books, accounts, orders, fees and limits, in venue-neutral words.
+//!
+//! Deliberately absent: any venue's spelling, clocks (every call is told the time) and chance. The
+//! same calls in the same order give the same exchange. Start reading at [`Exchange`].
 
-use std::sync::Arc;
+mod book;
+mod engine;
+mod funds;
+mod orders;
+mod spec;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex};
 
 use crate::happening::{ExchangeId, Side};
+
+pub use engine::Exchange;
+pub use spec::{
+    AccountSpec, Balance, CancelRefused, ExchangeSpec, Fees, LEVELS_MAX, OPEN_ORDERS_MAX,
+    ORDERS_KEPT, Placed, PublicTrade, TRADES_KEPT,
+};
+
+/// An exchange that its venue, the market and the server share.
+pub type SharedExchange = Arc<Mutex<Exchange>>;
 
 /// What is traded, and in which steps.
 #[derive(Clone, Debug)]
@@ -178,7 +198,8 @@ pub enum Why {
     TooManyOpen,
 }
 
-/// Which venue an exchange is.
+/// First order number of an exchange.
+#[must_use]
 pub const fn order_id_base(exchange: ExchangeId) -> u64 {
     match exchange {
         ExchangeId::Coinbase => 1_000_000,
