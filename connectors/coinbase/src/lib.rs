@@ -4,15 +4,22 @@
 //! snapshot per book) and decides what a frame does; `fast` reads book frames without allocating,
 //! `usual` those in the order of keys that the venue writes today, `wire` reads every frame through serde; [`metadata`] reads tick and lot of the products, `fees` the account's fee tier.
 //!
-//! Deliberately absent: sockets, subscriptions and orders; the 2021 Exchange feed.
+//! [`session`] says what a live connection subscribes to and how it mends a book, [`sign`] makes the
+//! tokens of a key.
+//!
+//! Deliberately absent: sockets and orders; the 2021 Exchange feed.
 //! Start reading at [`CoinbaseDecoder`].
 
 mod fast;
 mod fees;
 pub mod metadata;
 pub mod reader;
+pub mod session;
+pub mod sign;
 mod usual;
 mod wire;
 
 pub use metadata::metadata;
 pub use reader::CoinbaseDecoder;
+pub use session::CoinbaseSession;
+pub use sign::Key;

@@ -168,7 +168,7 @@ mod tests {
             let mut now = 1_000_000 * MS;
             for failure in 0..12_u32 {
                 backoff.attempt(now);
-                let bound = (250 * MS << failure).min(30_000 * MS);
+                let bound = ((250 * MS) << failure).min(30_000 * MS);
                 let next = backoff.ended(now, None);
                 assert!(next >= now + spec.between_ns, "at most one attempt a second");
                 assert!(next <= now + bound.max(spec.between_ns), "{failure}: {next}");

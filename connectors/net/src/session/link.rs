@@ -39,6 +39,7 @@ pub struct Link {
     backoff: Backoff,
     phase: Phase,
     line: u64,
+    newest_ns: u64,
     url: String,
     last_heard_ns: u64,
     last_text_ns: u64,
@@ -60,6 +61,7 @@ pub struct Link {
     asks: Asks,
     counts: LinkCounts,
     last_end: Option<Cause>,
+    last_error: String,
     tap: Option<Box<dyn Tap>>,
 }
 
@@ -89,6 +91,7 @@ impl Link {
             backoff: Backoff::new(settings.backoff, seed),
             phase: Phase::Down { dial_ns: 0 },
             line: 0,
+            newest_ns: 0,
             url: String::new(),
             last_heard_ns: 0,
             last_text_ns: 0,
@@ -108,6 +111,7 @@ impl Link {
             asks: Asks::default(),
             counts: LinkCounts::default(),
             last_end: None,
+            last_error: String::new(),
             tap: None,
             protocol,
         }
@@ -163,6 +167,7 @@ impl Link {
             streams: self.streams.clone(),
             counts: self.counts,
             last_end: self.last_end,
+            last_error: self.last_error.clone(),
             last_text_ns: self.last_text_ns,
             odd: *self.protocol.decoder().counts(),
         }
@@ -175,13 +180,16 @@ impl Link {
         self.phase = Phase::Dialing { since_ns: now_ns };
         let endpoint = self.protocol.endpoint(now_ns);
         // What stands behind the question mark may be a key.
-        self.url = endpoint.url.split('?').next().unwrap_or_default().to_owned();
+        endpoint.url.split('?').next().unwrap_or_default().clone_into(&mut self.url);
         endpoint
     }
 
+    /// Numbers an input. Several frames may leave the socket in one read, and time may have been looked
+    /// at between them: the receive times of a connection never fall all the same.
     fn now(&mut self, ns: u64) -> Now {
         self.line += 1;
-        Now { ns, line: self.line }
+        self.newest_ns = self.newest_ns.max(ns);
+        Now { ns: self.newest_ns, line: self.line }
     }
 
     fn tap(&mut self, at_ns: u64, what: Tapped<'_>) {
@@ -197,10 +205,10 @@ impl Link {
         (self.last_heard_ns, self.last_text_ns, self.last_ping_ns) = (at_ns, at_ns, at_ns);
         self.pinged = None;
         self.closing = None;
-        let url = core::mem::take(&mut self.url);
-        self.tap(at_ns, Tapped::Connected(&url));
-        self.url = url;
         let now = self.now(at_ns);
+        let url = core::mem::take(&mut self.url);
+        self.tap(now.ns, Tapped::Connected(&url));
+        self.url = url;
         self.protocol.decoder().decode(now.ns, now.line, Input::Connected, out);
         for stream in &mut self.streams {
             *stream = Stream {
@@ -223,10 +231,10 @@ impl Link {
         self.counts.frames += 1;
         self.counts.bytes += frame.len() as u64;
         (self.last_heard_ns, self.last_text_ns) = (at_ns, at_ns);
-        if self.tap.is_some() {
-            self.tap(at_ns, Tapped::Received(frame));
-        }
         let now = self.now(at_ns);
+        if self.tap.is_some() {
+            self.tap(now.ns, Tapped::Received(frame));
+        }
         let from = out.events.len();
         self.protocol.decoder().decode(now.ns, now.line, Input::Received(frame), out);
         self.alive.note(&out.events[from..]);
@@ -236,7 +244,7 @@ impl Link {
     /// What a frame that was published means for the connection. `fresh` is what
     /// [`Link::text`] gave; whatever is said beyond that goes into `out`.
     pub fn settle(&mut self, at_ns: u64, frame: &[u8], fresh: &[Event], out: &mut Sink) {
-        let now = Now { ns: at_ns, line: self.line };
+        let now = Now { ns: at_ns.max(self.newest_ns), line: self.line };
         let mut asks = core::mem::take(&mut self.asks);
         self.protocol.received(now, frame, fresh, out, &mut asks);
         self.take_asks(now, asks);
@@ -276,7 +284,7 @@ impl Link {
         match *end {
             Fetched::Answer { status: 200..=299, url, request, body, .. } => {
                 if secret.is_none() {
-                    self.tap(at_ns, Tapped::Http { url, request, body });
+                    self.tap(now.ns, Tapped::Http { url, request, body });
                 }
                 let input = Input::Http { url, request, body };
                 self.protocol.decoder().decode(now.ns, now.line, input, out);
@@ -394,8 +402,8 @@ impl Link {
             let (text, shown) = self.sends.pop_front()?;
             self.counts.sends += 1;
             let shown = shown.as_deref().unwrap_or(&text);
-            self.tap(now_ns, Tapped::Sent(shown));
             let now = self.now(now_ns);
+            self.tap(now.ns, Tapped::Sent(shown));
             let mut none = Sink::default();
             let input = Input::Sent(shown.as_bytes());
             self.protocol.decoder().decode(now.ns, now.line, input, &mut none);
@@ -426,7 +434,7 @@ impl Link {
         };
         let now = self.now(at_ns);
         if open_ns.is_some() {
-            self.tap(at_ns, Tapped::Closed);
+            self.tap(now.ns, Tapped::Closed);
             self.protocol.decoder().decode(now.ns, now.line, Input::Closed, out);
         }
         self.protocol.closed(now, cause);
@@ -448,6 +456,16 @@ impl Link {
             stream.state = StreamState::Waiting;
             stream.since_ns = at_ns;
         }
+    }
+
+    /// Keeps what was said about the last failure, for reports.
+    pub fn explain(&mut self, says: String) {
+        self.last_error = says;
+    }
+
+    /// Ends the connection when the owner next asks for an effect.
+    pub fn give_up(&mut self, cause: Cause) {
+        self.close(cause);
     }
 
     fn close(&mut self, cause: Cause) {

@@ -137,6 +137,8 @@ pub struct LinkView {
     pub counts: LinkCounts,
     /// Why it last ended.
     pub last_end: Option<Cause>,
+    /// What the machine or the venue said about that; holds no secret.
+    pub last_error: String,
     /// When the last frame came. Unit: Unix nanoseconds.
     pub last_text_ns: u64,
     /// What its decoder found odd.
