@@ -21,7 +21,7 @@ use crate::tables::Tables;
 use crate::timers::Timers;
 
 /// Layout of the state. Another number is another layout.
-const LAYOUT: u16 = 1;
+const LAYOUT: u16 = 2;
 
 /// Why a state was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -69,11 +69,13 @@ pub enum DoubtReason {
     BadAccount = 7,
     /// A lower slot than the one already applied: another fork.
     Fork = 8,
+    /// Events of it were lost on the way to the core: the core was too slow.
+    Lost = 9,
 }
 
 impl DoubtReason {
     /// Every reason, in index order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::SequenceGap,
         Self::OffGrid,
         Self::OutOfRange,
@@ -83,6 +85,7 @@ impl DoubtReason {
         Self::Crossed,
         Self::BadAccount,
         Self::Fork,
+        Self::Lost,
     ];
 
     /// The name used in reports and metrics.
@@ -98,6 +101,7 @@ impl DoubtReason {
             Self::Crossed => "crossed",
             Self::BadAccount => "bad_account",
             Self::Fork => "fork",
+            Self::Lost => "lost",
         }
     }
 }
@@ -258,6 +262,14 @@ pub enum Body {
     } = 16,
     /// An operator's command.
     Command(Command) = 17,
+    /// Batches of the market were lost between its reader and the core, which had no room: its book
+    /// or pool is in doubt from here on, until the next snapshot.
+    Gap {
+        /// Batches lost.
+        batches: u64,
+        /// Events in them.
+        events: u64,
+    } = 18,
 }
 
 /// One event. 64 bytes, one cache line.

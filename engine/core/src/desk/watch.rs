@@ -63,7 +63,7 @@ impl Desk {
     pub(crate) fn note_feed(&mut self, hands: &mut Hands<'_>, event: &Event) {
         let proof = match event.body {
             Body::BookClear => Proof::Snapshot,
-            Body::BookDoubt { .. } => {
+            Body::BookDoubt { .. } | Body::Gap { .. } => {
                 self.state.staleness.note_doubt(event.market);
                 return;
             }

@@ -90,6 +90,7 @@ impl MarketPool {
         match event.body {
             Body::BookClear => self.clear(),
             Body::BookDoubt { reason } => self.doubt(reason),
+            Body::Gap { .. } => self.doubt(DoubtReason::Lost),
             Body::PoolPrice { sqrt_price_hi, sqrt_price_lo, liquidity } => {
                 let sqrt_price = joined([sqrt_price_lo, u64::from(sqrt_price_hi)]);
                 self.pending_price = Some((sqrt_price, joined(liquidity)));

@@ -215,6 +215,7 @@ impl World {
             Body::BookClear
             | Body::Level { .. }
             | Body::BookDoubt { .. }
+            | Body::Gap { .. }
             | Body::PoolPrice { .. }
             | Body::PoolMeta { .. }
             | Body::TickArrayBegin { .. }

@@ -230,7 +230,11 @@ impl Link {
             row.book.apply(event);
             let is_of_book = match event.body {
                 // A timer with a market: an update of its book without a level.
-                Body::BookClear | Body::Level { .. } | Body::BookDoubt { .. } | Body::Timer => true,
+                Body::BookClear
+                | Body::Level { .. }
+                | Body::BookDoubt { .. }
+                | Body::Gap { .. }
+                | Body::Timer => true,
                 Body::Trade { .. }
                 | Body::Ticker { .. }
                 | Body::Heartbeat { .. }

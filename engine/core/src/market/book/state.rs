@@ -92,6 +92,7 @@ impl MarketBook {
             Body::BookClear => self.begin_snapshot(),
             Body::Level { side, price_ticks, size_lots } => self.set(side, price_ticks, size_lots),
             Body::BookDoubt { reason } => self.doubt(reason),
+            Body::Gap { .. } => self.doubt(DoubtReason::Lost),
             Body::Trade { .. }
             | Body::Ticker { .. }
             | Body::Heartbeat { .. }
