@@ -10,6 +10,17 @@
 //! * Without a loss, a REST book older than every diff is taken, because the venue publishes diffs
 //!   from the subscription on; but the join is not proven, and is reported as such.
 //!
+//! What a live session asks for says when it was asked ([`crate::request`]), and the rule is simpler,
+//! because a REST book that was asked for after a moment holds everything that was before it, if it
+//! is not a stored copy:
+//!
+//! * It was asked for after the subscription was acknowledged, and after the last loss. Everything
+//!   later than that comes as diffs.
+//! * Its time is not older than the venue's time was then. The venue does not say which it was; the
+//!   newest time that the connection had shown by then stands for it.
+//! * A quiet pair's book may say the time of its last change, and so be older for ever. The same time
+//!   again, asked for [`STORED_NS`] later and without a diff in between, is no stored copy: taken.
+//!
 //! A diff older than one already applied is either a copy of a recent one, which is ignored, or was
 //! published late. Applying a late one would overwrite newer sizes, and dropping it would lose the
 //! levels that no newer one touched: the book is wrong either way, so it is put in doubt.
@@ -24,6 +35,10 @@ pub(crate) const HELD_LEVELS_MAX: usize = 1 << 16;
 
 /// Most levels held back for all markets of a connection. 64 bytes each: 64 MiB.
 pub(crate) const HELD_LEVELS_ALL_MAX: usize = 1 << 20;
+
+/// Longest time that the venue's edge keeps a stored copy of a REST book (about 1 s), with a margin.
+/// Unit: nanoseconds.
+pub(crate) const STORED_NS: u64 = 1_500_000_000;
 
 /// Applied diffs that are remembered to recognise a copy.
 const REMEMBERED: usize = 16;
@@ -72,6 +87,12 @@ pub(crate) struct Join {
     is_lossy: bool,
     /// A REST book must not be older than this. `None` after a loss: no readable diff since.
     floor_micros: Option<u64>,
+    /// When the subscription was acknowledged, or the last loss after that, and the newest
+    /// microtimestamp known then. Unit of the first: Unix nanoseconds.
+    since: Option<(u64, u64)>,
+    /// When a REST book was asked for that was too old, and its microtimestamp; the first of those
+    /// with the same.
+    too_old: Option<(u64, u64)>,
     recent: [(u64, u64); REMEMBERED],
     recent_next: usize,
 }
@@ -97,17 +118,58 @@ impl Join {
         self.held_events.clear();
     }
 
-    /// Something was lost, and nothing is known of its time.
-    pub(crate) fn lose(&mut self) {
+    /// The subscription stands since this receive time; the newest microtimestamp known then.
+    pub(crate) fn acknowledged(&mut self, since: (u64, u64)) {
+        self.since = Some(since);
+        self.too_old = None;
+    }
+
+    /// Whether a subscription stands.
+    pub(crate) const fn is_acknowledged(&self) -> bool {
+        self.since.is_some()
+    }
+
+    /// No subscription stands any more.
+    pub(crate) fn unsubscribed(&mut self) {
+        self.since = None;
+    }
+
+    /// Something was lost, and nothing is known of its time but when that was noticed, and the newest
+    /// microtimestamp known then.
+    pub(crate) fn lose(&mut self, (recv_ns, micros): (u64, u64)) {
         self.drop_held();
         self.is_lossy = true;
         self.floor_micros = None;
+        self.too_old = None;
+        if let Some(since) = &mut self.since {
+            *since = (recv_ns, micros.max(since.1));
+        }
     }
 
     /// Something was lost, and it was not newer than this.
-    pub(crate) fn lose_until(&mut self, micros: u64) {
-        self.lose();
+    pub(crate) fn lose_until(&mut self, recv_ns: u64, micros: u64) {
+        self.lose((recv_ns, micros));
         self.floor_micros = Some(micros.max(self.applied_micros));
+    }
+
+    /// Whether a REST book that was asked for at a known time may be joined.
+    pub(crate) fn accepts_asked(&mut self, snapshot_micros: u64, asked_ns: u64) -> bool {
+        let Some((since_ns, since_micros)) = self.since else { return false };
+        if asked_ns < since_ns || snapshot_micros < self.applied_micros {
+            return false;
+        }
+        if snapshot_micros >= since_micros {
+            return true;
+        }
+        match self.too_old {
+            Some((first_ns, micros)) if micros == snapshot_micros => {
+                self.held.is_empty() && asked_ns >= first_ns.saturating_add(STORED_NS)
+            }
+            _ => {
+                self.too_old = Some((asked_ns, snapshot_micros));
+                false
+            }
+        }
     }
 
     /// Whether a REST book may be joined.
@@ -120,15 +182,15 @@ impl Join {
     /// Holds a diff back; `false` when there was no room and the buffer started over with it.
     pub(crate) fn hold(
         &mut self,
+        recv_ns: u64,
         micros: u64,
         line: u64,
-        levels: &[Event],
-        room_for_all: usize,
+        (levels, room_for_all): (&[Event], usize),
     ) -> bool {
         let room = room_for_all.min(HELD_LEVELS_MAX - self.held_events.len());
         let fits = self.held.len() < HELD_DIFFS_MAX && levels.len() <= room;
         if !fits {
-            self.lose();
+            self.lose((recv_ns, micros));
         }
         if self.is_lossy && self.floor_micros.is_none() {
             self.floor_micros = Some(micros);
@@ -139,15 +201,17 @@ impl Join {
             self.held.push(HeldDiff { micros, line, start, end: self.held_events.len() });
         } else {
             // Larger than the buffer: lost as well.
-            self.lose_until(micros);
+            self.lose_until(recv_ns, micros);
         }
         fits
     }
 
     /// A REST book was taken.
     pub(crate) fn joined(&mut self, snapshot_micros: u64, recv_ns: u64) {
-        // A diff applied so far, or received since a loss, lies at or before it: `accepts`.
-        self.is_proven |= self.is_lossy || self.applied_micros > self.snapshot_micros;
+        // A diff applied so far, or received since a loss, lies at or before it.
+        let is_behind_loss = self.floor_micros.is_some_and(|floor| snapshot_micros >= floor);
+        self.is_proven |= self.is_lossy && is_behind_loss;
+        self.is_proven |= self.applied_micros > self.snapshot_micros;
         self.snapshot_micros = snapshot_micros;
         self.snapshot_recv_ns = recv_ns;
         self.applied_micros = snapshot_micros;
@@ -155,6 +219,7 @@ impl Join {
         self.is_joined = true;
         self.is_lossy = false;
         self.floor_micros = None;
+        self.too_old = None;
     }
 
     /// What to do with a diff of a live book.

@@ -1,5 +1,8 @@
 //! Frames and HTTP answers to events.
 
+mod answers;
+
+use connector_net::audit::Audit;
 use connector_net::books::{
     BookState, Books, FRAME_BYTES_MAX, FRAME_LEVELS_MAX, ReadPath, Refusal, frame_text,
 };
@@ -17,7 +20,8 @@ use crate::wire;
 
 /// Channels of diffs, before the symbol.
 pub(crate) const DIFF_PREFIX: &str = "diff_order_book_";
-const TRADES_PREFIX: &str = "live_trades_";
+/// Channels of trades, before the symbol.
+pub(crate) const TRADES_PREFIX: &str = "live_trades_";
 /// Channels that the venue documents and this decoder does not use.
 const UNUSED_PREFIXES: [&str; 5] =
     ["order_book_", "detail_order_book_", "live_orders_", "funding_rate_", "private-"];
@@ -32,7 +36,8 @@ const UNUSED_PREFIXES: [&str; 5] =
 /// An answer of `fees/trading` states the taker fees of the table's markets, as one batch.
 ///
 /// There is no sequence number, so a lost frame cannot be seen; a frame that cannot be read may have
-/// been a diff of any market and puts every book in doubt. See the `join` module for the rule.
+/// been a diff of any market and puts every book in doubt. See the `join` module for the rule. With
+/// [`BitstampDecoder::with_audit`] books that were asked for to be compared show what was lost.
 #[derive(Clone, Debug)]
 pub struct BitstampDecoder {
     markets: Markets,
@@ -47,10 +52,17 @@ pub struct BitstampDecoder {
     /// A frame of this connection could not be read: it may have been a diff of a market without
     /// a join so far.
     is_lossy: bool,
+    /// Newest microtimestamp that this connection, or an answer to it, has shown.
+    newest_micros: u64,
+    audit: Option<Audit>,
 }
 
 impl Decoder for BitstampDecoder {
     fn decode(&mut self, recv_ns: u64, line: u64, input: Input<'_>, out: &mut Sink) {
+        let first = out.events.len();
+        if self.audit.is_some() {
+            self.audit_due(recv_ns, line, out);
+        }
         match input {
             Input::Connected => self.connected(recv_ns, line, out),
             Input::Closed => self.closed(recv_ns, line, out),
@@ -61,6 +73,9 @@ impl Decoder for BitstampDecoder {
             }
             Input::Http { url, body, .. } => self.answered(recv_ns, line, url, body, out),
             Input::Sent(_) => {}
+        }
+        if let Some(audit) = &mut self.audit {
+            audit.note(&out.events[first..]);
         }
     }
 
@@ -91,6 +106,8 @@ impl BitstampDecoder {
             joins: Vec::new(),
             held_levels: 0,
             is_lossy: false,
+            newest_micros: 0,
+            audit: None,
         }
     }
 
@@ -129,6 +146,7 @@ impl BitstampDecoder {
         }
         self.held_levels = self.joins.iter().map(|join| join.held_events.len()).sum();
         self.is_lossy = false;
+        self.newest_micros = 0;
         out.close(line);
     }
 
@@ -138,6 +156,7 @@ impl BitstampDecoder {
         self.books.restart(&self.markets, stamp(recv_ns, 0), out);
         self.held_levels = 0;
         self.is_lossy = false;
+        self.newest_micros = 0;
         out.close(line);
     }
 
@@ -174,7 +193,8 @@ impl BitstampDecoder {
             // Nobody knows whose frame it was.
             out.abandon();
             self.counts.add(refusal.odd);
-            self.joins.iter_mut().for_each(Join::lose);
+            let since = (recv_ns, self.newest_micros);
+            self.joins.iter_mut().for_each(|join| join.lose(since));
             self.is_lossy = true;
             self.held_levels = 0;
             self.books.doubt_all(refusal.doubt, &self.markets, stamp(recv_ns, 0), out);
@@ -221,10 +241,19 @@ impl BitstampDecoder {
     fn control(&mut self, recv_ns: u64, event: &str, channel: &str, out: &mut Sink) {
         let symbol = channel.strip_prefix(DIFF_PREFIX);
         match (event, symbol) {
-            ("subscription_succeeded", Some(symbol)) => drop(self.position(symbol)),
+            ("subscription_succeeded", Some(symbol)) => {
+                let Some(position) = self.position(symbol) else { return };
+                if self.join(position).is_acknowledged() {
+                    // It had ended meanwhile, and nobody has said so.
+                    self.lose(position, DoubtReason::Disconnected, stamp(recv_ns, 0), out);
+                }
+                let since = (recv_ns, self.newest_micros);
+                self.join(position).acknowledged(since);
+            }
             ("unsubscription_succeeded", Some(symbol)) => {
                 if let Some(position) = self.position(symbol) {
                     self.lose(position, DoubtReason::Disconnected, stamp(recv_ns, 0), out);
+                    self.join(position).unsubscribed();
                 }
             }
             ("subscription_succeeded" | "unsubscription_succeeded", None) => {}
@@ -240,7 +269,8 @@ impl BitstampDecoder {
     /// One market's diffs have a hole of unknown time.
     fn lose(&mut self, position: usize, doubt: DoubtReason, stamp: Stamp, out: &mut Sink) {
         let freed = self.join(position).held_events.len();
-        self.join(position).lose();
+        let since = (stamp.recv_ns, self.newest_micros);
+        self.join(position).lose(since);
         self.held_levels -= freed;
         self.books.doubt(position, doubt, &self.markets, stamp, out);
     }
@@ -263,7 +293,7 @@ impl BitstampDecoder {
                 let stamp = stamp(recv_ns, micros.unwrap_or(0));
                 self.lose(position, refusal.doubt, stamp, out);
                 if let Some(micros) = micros {
-                    self.join(position).lose_until(micros);
+                    self.join(position).lose_until(recv_ns, micros);
                 }
                 out.close(line);
             }
@@ -312,6 +342,7 @@ impl BitstampDecoder {
         if recv_ns < micros * 1_000 {
             self.counts.add(Odd::NegativeLatency);
         }
+        self.newest_micros = self.newest_micros.max(micros);
         if self.books.state(position) == BookState::Live {
             self.apply(recv_ns, line, position, micros, out);
             return;
@@ -319,7 +350,7 @@ impl BitstampDecoder {
         let start = out.events.len() - out.open_len();
         let before = self.join(position).held_events.len();
         let room = HELD_LEVELS_ALL_MAX - self.held_levels;
-        if !self.join(position).hold(micros, line, &out.events[start..], room) {
+        if !self.join(position).hold(recv_ns, micros, line, (&out.events[start..], room)) {
             self.counts.add(Odd::BufferFull);
         }
         self.held_levels += self.join(position).held_events.len();
@@ -350,82 +381,10 @@ impl BitstampDecoder {
                 self.counts.add(Odd::SequenceGap);
                 let doubt = DoubtReason::SequenceGap;
                 self.lose(position, doubt, stamp(recv_ns, micros), out);
-                self.join(position).lose_until(micros);
+                self.join(position).lose_until(recv_ns, micros);
             }
         }
         out.close(line);
-    }
-
-    fn answered(&mut self, recv_ns: u64, line: u64, url: &str, body: &[u8], out: &mut Sink) {
-        debug_assert_eq!(out.open_len(), 0, "a batch was left open");
-        let Some((_, rest)) = url.split_once("/order_book/") else { return };
-        let symbol = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let Some(position) = self.position(symbol) else { return };
-        let snapshot = self.read_snapshot(recv_ns, position, body, out);
-        match snapshot {
-            Ok(micros) => self.snapshot(recv_ns, line, position, micros, out),
-            Err((refusal, micros)) => {
-                // The diffs go on: a book that is live is not harmed by an answer of no use,
-                // unless its values contradict the grid that its own levels were read with.
-                out.abandon();
-                self.counts.add(refusal.odd);
-                if let Some(micros) = micros {
-                    let stamp = stamp(recv_ns, micros);
-                    self.books.doubt(position, refusal.doubt, &self.markets, stamp, out);
-                }
-                out.close(line);
-            }
-        }
-    }
-
-    fn read_snapshot(
-        &mut self,
-        recv_ns: u64,
-        position: usize,
-        body: &[u8],
-        out: &mut Sink,
-    ) -> Result<u64, (Refusal, Option<u64>)> {
-        let market = self.markets.get(position);
-        if self.path == ReadPath::FastThenTyped && body.len() <= FRAME_BYTES_MAX {
-            let read = fast::read_snapshot(body, market.id, &market.grid, recv_ns, out);
-            if let Some(micros) = read {
-                return Ok(micros);
-            }
-            out.abandon();
-        }
-        let text = frame_text(body).map_err(|refusal| (refusal, None))?;
-        self.levels(recv_ns, position, Some(text), Flags(Flags::SNAPSHOT), out)
-    }
-
-    /// Takes a REST book whose levels are in the sink, and then the diffs that follow it.
-    fn snapshot(&mut self, recv_ns: u64, line: u64, position: usize, micros: u64, out: &mut Sink) {
-        if !self.join(position).accepts(micros) {
-            self.counts.add(Odd::StaleUpdate);
-            out.abandon();
-            return;
-        }
-        if recv_ns < micros * 1_000 {
-            self.counts.add(Odd::NegativeLatency);
-        }
-        self.books.snapshot(position, &mut self.counts);
-        out.close(line);
-        let join = self.join(position);
-        join.joined(micros, recv_ns);
-        let mut held = core::mem::take(&mut join.held);
-        let mut events = core::mem::take(&mut join.held_events);
-        // Sizes are absolute: in the venue's order, whatever the order of arrival was.
-        held.sort_by_key(|diff| diff.micros);
-        for diff in &held {
-            for event in &events[diff.start..diff.end] {
-                out.events.push(Event { recv_ns, ..*event });
-            }
-            self.apply(recv_ns, diff.line, position, diff.micros, out);
-        }
-        self.held_levels -= events.len();
-        held.clear();
-        events.clear();
-        let join = self.join(position);
-        (join.held, join.held_events) = (held, events);
     }
 
     fn trade(&mut self, recv_ns: u64, symbol: &str, data: Option<&RawValue>, out: &mut Sink) {

@@ -5,11 +5,13 @@
 //! to dense ids and grids, [`odd`] counts whatever was not as expected, [`decimal`] turns decimal
 //! text into ticks and lots (`digits` takes eight characters at a time), [`time`] timestamps into
 //! nanoseconds, [`scan`] walks JSON without allocating, [`books`] knows which books can be trusted,
-//! [`rates`] reads fees and other costs of HTTP answers, [`capture`] reads recordings.
+//! [`rates`] reads fees and other costs of HTTP answers, [`audit`] compares streamed books with those of
+//! HTTP answers, [`capture`] reads recordings.
 //!
 //! Deliberately absent: venue knowledge (each venue has its crate) and strategy.
 //! Start reading at [`decode::Decoder`].
 
+pub mod audit;
 pub mod books;
 pub mod capture;
 pub mod decimal;

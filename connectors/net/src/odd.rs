@@ -49,11 +49,13 @@ pub enum Odd {
     BadAccount = 20,
     /// A slot below one already seen.
     SlotBackwards = 21,
+    /// A streamed book differs from the venue's HTTP book in a level that nothing touched.
+    AuditMismatch = 22,
 }
 
 impl Odd {
     /// Every kind, in index order.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::BadUtf8,
         Self::BadJson,
         Self::BadShape,
@@ -76,6 +78,7 @@ impl Odd {
         Self::TooLarge,
         Self::BadAccount,
         Self::SlotBackwards,
+        Self::AuditMismatch,
     ];
 
     /// The name used in reports and metrics.
@@ -104,6 +107,7 @@ impl Odd {
             Self::TooLarge => "too_large",
             Self::BadAccount => "bad_account",
             Self::SlotBackwards => "slot_backwards",
+            Self::AuditMismatch => "audit_mismatch",
         }
     }
 }
