@@ -11,6 +11,7 @@
 //! Start reading at [`market::Market`].
 
 pub mod bundle;
+pub mod chain;
 pub mod exchange;
 pub mod happening;
 pub mod market;

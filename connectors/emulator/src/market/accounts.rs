@@ -5,52 +5,52 @@ use base64::engine::general_purpose::STANDARD;
 use solana_pubkey::Pubkey;
 
 /// The Whirlpool program.
-pub(super) const PROGRAM: Pubkey =
+pub(crate) const PROGRAM: Pubkey =
     Pubkey::from_str_const("whirLbMiicVdio4qvUfM5KAg6Ct8VwpYzGff3uctyCc");
 
 /// SPL Token, owner of both mints.
-pub(super) const TOKEN_PROGRAM: &str = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA";
+pub(crate) const TOKEN_PROGRAM: &str = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA";
 
 /// Ticks in one array.
-pub(super) const TICKS_PER_ARRAY: i32 = 88;
+pub(crate) const TICKS_PER_ARRAY: i32 = 88;
 
 /// Bytes of a Whirlpool account.
-pub(super) const POOL_BYTES: usize = 653;
+pub(crate) const POOL_BYTES: usize = 653;
 
 /// Bytes of a fixed tick array.
-pub(super) const ARRAY_BYTES: usize = 9_988;
+pub(crate) const ARRAY_BYTES: usize = 9_988;
 
 const TICK_BYTES: usize = 113;
 
 /// One initialised tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tick {
+pub(crate) struct Tick {
     /// Added when the price rises through it.
-    pub(super) net: i128,
+    pub(crate) net: i128,
     /// Sum of the positions that begin or end here.
-    pub(super) gross: u128,
+    pub(crate) gross: u128,
     /// Fee growth on the other side of it, token A.
-    pub(super) outside_a: u128,
+    pub(crate) outside_a: u128,
     /// Fee growth on the other side of it, token B.
-    pub(super) outside_b: u128,
+    pub(crate) outside_b: u128,
 }
 
 /// Fields of a pool account that move; everything else keeps the bytes of the original.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct PoolFields {
-    pub(super) liquidity: u128,
-    pub(super) sqrt_price: u128,
-    pub(super) tick_current_index: i32,
-    pub(super) protocol_fee_owed_a: u64,
-    pub(super) protocol_fee_owed_b: u64,
-    pub(super) fee_growth_global_a: u128,
-    pub(super) fee_growth_global_b: u128,
+pub(crate) struct PoolFields {
+    pub(crate) liquidity: u128,
+    pub(crate) sqrt_price: u128,
+    pub(crate) tick_current_index: i32,
+    pub(crate) protocol_fee_owed_a: u64,
+    pub(crate) protocol_fee_owed_b: u64,
+    pub(crate) fee_growth_global_a: u128,
+    pub(crate) fee_growth_global_b: u128,
     /// Unix seconds.
-    pub(super) reward_last_updated: u64,
+    pub(crate) reward_last_updated: u64,
 }
 
 /// The original account with new values in the fields that move.
-pub(super) fn pool_bytes(original: &[u8; POOL_BYTES], fields: &PoolFields) -> Vec<u8> {
+pub(crate) fn pool_bytes(original: &[u8; POOL_BYTES], fields: &PoolFields) -> Vec<u8> {
     let mut bytes = original.to_vec();
     let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
     put(49, &fields.liquidity.to_le_bytes());
@@ -65,7 +65,7 @@ pub(super) fn pool_bytes(original: &[u8; POOL_BYTES], fields: &PoolFields) -> Ve
 }
 
 /// A fixed tick array of `pool` beginning at `start`, with these (index, tick) pairs.
-pub(super) fn array_bytes<'a>(
+pub(crate) fn array_bytes<'a>(
     pool: &Pubkey,
     start: i32,
     spacing: i32,
@@ -89,14 +89,14 @@ pub(super) fn array_bytes<'a>(
 }
 
 /// Address of the tick array of `pool` that begins at `start`.
-pub(super) fn array_address(pool: &Pubkey, start: i32) -> Pubkey {
+pub(crate) fn array_address(pool: &Pubkey, start: i32) -> Pubkey {
     let text = start.to_string();
     let seeds = [b"tick_array".as_slice(), pool.as_ref(), text.as_bytes()];
     Pubkey::find_program_address(&seeds, &PROGRAM).0
 }
 
 /// An SPL mint: authority and freeze authority where there is one, supply, decimals.
-pub(super) fn mint_bytes(
+pub(crate) fn mint_bytes(
     authority: Option<Pubkey>,
     freeze: Option<Pubkey>,
     supply: u64,
@@ -119,13 +119,13 @@ pub(super) fn mint_bytes(
 
 /// Lamports that keep an account of this size alive: 3,480 lamports per byte and year, two years,
 /// 128 bytes of overhead.
-pub(super) fn rent_exempt_lamports(bytes: usize) -> u64 {
+pub(crate) fn rent_exempt_lamports(bytes: usize) -> u64 {
     let bytes = u64::try_from(bytes).expect("Invariant: accounts are small");
     (bytes + 128) * 3_480 * 2
 }
 
 /// The account object of an answer or a notification.
-pub(super) fn account_json(owner: &str, bytes: &[u8]) -> String {
+pub(crate) fn account_json(owner: &str, bytes: &[u8]) -> String {
     format!(
         "{{\"lamports\":{},\"data\":[\"{}\",\"base64\"],\"owner\":\"{owner}\",\
          \"executable\":false,\"rentEpoch\":18446744073709551615,\"space\":{}}}",

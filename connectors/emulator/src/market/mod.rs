@@ -5,7 +5,7 @@
 //! has an entry in an agenda ordered by time; [`Market::advance`] works it off and gives the frames
 //! that have arrived meanwhile. Chance comes from one seed, everything arranged from a [`Script`].
 
-mod accounts;
+pub(crate) mod accounts;
 mod agenda;
 mod bitstamp;
 mod chain;
@@ -18,7 +18,7 @@ mod ladder;
 mod pool;
 mod rng;
 mod script;
-mod shape;
+pub(crate) mod shape;
 mod solana;
 mod text;
 mod venues;

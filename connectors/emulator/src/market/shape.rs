@@ -15,17 +15,17 @@ const TABLE: &str = include_str!(concat!(
 
 /// A pool as it was found.
 #[derive(Clone, Debug)]
-pub(super) struct Shape {
+pub(crate) struct Shape {
     /// The account, byte for byte.
-    pub(super) account: [u8; POOL_BYTES],
+    pub(crate) account: [u8; POOL_BYTES],
     /// Initialised ticks by index.
-    pub(super) ticks: BTreeMap<i32, Tick>,
+    pub(crate) ticks: BTreeMap<i32, Tick>,
 }
 
 impl Shape {
     /// The committed table, with every tick index moved by `move_ticks`. Fee growth outside begins
     /// at zero: the original's would not fit a price that never was.
-    pub(super) fn moved_by(move_ticks: i32) -> Self {
+    pub(crate) fn moved_by(move_ticks: i32) -> Self {
         let mut account = None;
         let mut ticks = BTreeMap::new();
         for line in TABLE.lines().filter(|line| !line.starts_with('#')) {
