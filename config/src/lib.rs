@@ -27,10 +27,12 @@ pub mod problem;
 pub mod rates;
 mod read;
 pub mod risk;
+pub mod runtime;
 mod section;
 mod set;
 pub mod signal;
 mod tree;
+pub mod venues;
 
 #[cfg(test)]
 mod tests;
@@ -49,9 +51,11 @@ pub use per_venue::PerVenue;
 pub use problem::{Place, Problem};
 pub use rates::Rate;
 pub use risk::{Risk, StaleScope};
+pub use runtime::{Runtime, Wait};
 pub use set::SETS_MAX;
 pub use signal::{INNER_STEPS_MAX, Signal};
 pub use tree::CONFIG_BYTES_MAX;
+pub use venues::{ChainNode, ExchangeAccess, GeminiFeed, KeyRef, SecretRef, Venues};
 
 use assets::AssetTable;
 use contradictions::Limits;
@@ -91,6 +95,10 @@ pub struct Config {
     pub journal: Journal,
     /// Recordings of a bundle, in the order of their source numbers.
     pub captures: Vec<CaptureFile>,
+    /// Where the venues are.
+    pub venues: Venues,
+    /// Threads, cores and rings of the daemon.
+    pub runtime: Runtime,
 }
 
 /// The tables of the root.
@@ -107,6 +115,8 @@ const ROOT_KEYS: &[&str] = &[
     "execution",
     "journal",
     "captures",
+    "venues",
+    "runtime",
 ];
 
 impl Config {
@@ -184,6 +194,8 @@ fn read(root: &Table, problems: &mut Problems<'_>) -> Option<Config> {
     let execution = execution::read(root, problems);
     let journal = journal::read(root, problems);
     let captures = captures::read(root, problems);
+    let venues = venues::read(root, problems);
+    let runtime = runtime::read(root, problems);
     let links = Links {
         assets: &assets,
         markets: &markets,
@@ -217,5 +229,7 @@ fn read(root: &Table, problems: &mut Problems<'_>) -> Option<Config> {
         execution,
         journal,
         captures,
+        venues,
+        runtime,
     })
 }

@@ -111,13 +111,25 @@ fn the_example_shows_every_key() {
         "file",
         "shift",
     ];
-    let limits = [risk::KEYS, execution::KEYS, journal::KEYS].concat();
+    let limits = [
+        risk::KEYS,
+        execution::KEYS,
+        journal::KEYS,
+        venues::GEMINI_KEYS,
+        venues::SOLANA_KEYS,
+        runtime::KEYS,
+    ]
+    .concat();
     for key in keys.into_iter().chain(limits) {
         let is_shown = EXAMPLE
             .lines()
             .any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} = ")));
         assert!(is_shown, "{key} is not in the example");
     }
+    // The example shows every default as it is, where there is one.
+    let config = Config::parse("observe.toml", EXAMPLE).expect("the example");
+    assert_eq!(config.venues, Venues::default());
+    assert_eq!(config.runtime, Runtime::default());
     for power in MintPower::NAMES {
         assert!(EXAMPLE.contains(power.0), "{} is not in the example", power.0);
     }
@@ -683,4 +695,42 @@ mod properties {
             prop_assert_eq!(config.signal.min_edge_ppm, ppm);
         }
     }
+}
+
+/// Addresses, keys and threads: what is refused, and which key is named.
+#[test]
+fn venues_and_runtime_are_refused_politely() {
+    let rows: &[(&str, &str, &str)] = &[
+        ("venues.coinbase.ws_url=\"https://x.com\"", "another scheme", "wss://"),
+        ("venues.coinbase.ws_url=\"ws://x.com\"", "not encrypted", "127.0.0.1"),
+        ("venues.coinbase.rest_url=\"https://me:pw@x.com\"", "credentials", "https://HOST"),
+        ("venues.bitstamp.rest_url=\"https://\"", "names no host", "https://HOST"),
+        ("venues.gemini.feed=\"v3\"", "v3", "v2"),
+        ("venues.coinbase.key_name=\"k\"", "missing key \"key_file\"", "add it"),
+        ("venues.coinbase.key_file=\"f\"", "missing key \"key_name\"", "add it"),
+        ("venues.kraken.ws_url=\"wss://x.com\"", "unknown key \"kraken\"", ""),
+        (
+            "venues.solana.ws_urls=[\"wss://a.com\", \"wss://b.com\"]",
+            "1 of rpc_urls and 2",
+            "same order",
+        ),
+        ("venues.solana.hold_ms=99", "out of range", "100 to 5000"),
+        ("runtime.wait=\"sleep\"", "sleep", "park"),
+        ("runtime.ring_events=1", "out of range", "1024"),
+        ("runtime.key=\"x\"", "unknown key \"key\"", ""),
+    ];
+    for (set, says, hint) in rows {
+        let found = problems(EXAMPLE, &[set]);
+        let text: Vec<String> =
+            found.iter().map(|it| format!("{} | {}", it.says, it.hint)).collect();
+        let is_named = text.iter().any(|text| text.contains(says) && text.contains(hint));
+        assert!(is_named, "{set}: {text:?}");
+    }
+    let shared = ["runtime.wait=\"spin\"", "runtime.core_cpu=1", "runtime.reader_cpus=[0, 1]"];
+    let found = problems(EXAMPLE, &shared);
+    assert!(found[0].says.contains("both the core and a reader"), "{found:?}");
+    let local = ["venues.coinbase.ws_url=\"ws://127.0.0.1:4001/\""];
+    let local: Vec<String> = local.iter().map(|&set| set.to_owned()).collect();
+    let config = Config::parse_with("mine.toml", EXAMPLE, &local).expect("this machine");
+    assert_eq!(config.venues.coinbase.ws_url, "ws://127.0.0.1:4001");
 }

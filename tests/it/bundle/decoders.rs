@@ -39,7 +39,7 @@ fn decode(name: &str, mut decoder: impl Decoder) -> (OddCounts, [u64; 3]) {
         for event in &sink.events {
             let kind = match event.body {
                 Body::BookClear => 0,
-                Body::BookDoubt { .. } => 1,
+                Body::BookDoubt { .. } | Body::Gap { .. } => 1,
                 Body::Level { .. }
                 | Body::Trade { .. }
                 | Body::Ticker { .. }

@@ -67,7 +67,7 @@ impl Tally {
                 Body::Trade { .. } => self.trades += 1,
                 Body::Ticker { .. } => self.tickers += 1,
                 Body::Heartbeat { .. } => self.heartbeats += 1,
-                Body::BookDoubt { .. } => self.doubts += 1,
+                Body::BookDoubt { .. } | Body::Gap { .. } => self.doubts += 1,
                 Body::BookClear => assert_eq!(levels, 0),
                 Body::Status { .. }
                 | Body::PoolPrice { .. }

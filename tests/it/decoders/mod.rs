@@ -108,6 +108,7 @@ impl Twins {
                 String::from_utf8_lossy(&frame[..frame.len().min(2_000)]).into_owned()
             }
             connector_net::Input::Connected
+            | connector_net::Input::Closed
             | connector_net::Input::Sent(_)
             | connector_net::Input::Http { .. } => {
                 format!("{input:?}").chars().take(2_000).collect()
