@@ -14,5 +14,6 @@ pub mod bundle;
 pub mod chain;
 pub mod exchange;
 pub mod happening;
+pub mod live;
 pub mod market;
 pub mod serve;

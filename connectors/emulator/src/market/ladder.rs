@@ -6,7 +6,7 @@ use super::rng::Rng;
 
 /// Side of a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Side {
+pub(crate) enum Side {
     /// Somebody buys here.
     Bid,
     /// Somebody sells here.
@@ -15,48 +15,48 @@ pub(super) enum Side {
 
 /// The size that rests at a price from now on; zero deletes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Change {
+pub(crate) struct Change {
     /// Side of the book.
-    pub(super) side: Side,
+    pub(crate) side: Side,
     /// Unit: ticks.
-    pub(super) price_ticks: u64,
+    pub(crate) price_ticks: u64,
     /// Unit: lots.
-    pub(super) size_lots: u64,
+    pub(crate) size_lots: u64,
 }
 
 /// A trade at the best price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Print {
+pub(crate) struct Print {
     /// The resting side that was hit.
-    pub(super) maker: Side,
+    pub(crate) maker: Side,
     /// Unit: ticks.
-    pub(super) price_ticks: u64,
+    pub(crate) price_ticks: u64,
     /// Unit: lots.
-    pub(super) size_lots: u64,
+    pub(crate) size_lots: u64,
     /// What rests there afterwards. Unit: lots.
-    pub(super) left_lots: u64,
+    pub(crate) left_lots: u64,
 }
 
 /// How one book is quoted.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rules {
+pub(crate) struct Rules {
     /// One tick. Unit: micro-USD.
-    pub(super) tick_micros: u64,
+    pub(crate) tick_micros: u64,
     /// Lots in a thousandth of a base unit. Sizes are drawn in thousandths of SOL.
-    pub(super) lots_per_milli: u64,
+    pub(crate) lots_per_milli: u64,
     /// Sizes are multiplied by this (a stablecoin trades in thousands).
-    pub(super) size_scale: u64,
+    pub(crate) size_scale: u64,
     /// Distance of the best price from the middle. Unit: ticks.
-    pub(super) half_spread_ticks: u64,
+    pub(crate) half_spread_ticks: u64,
     /// Widest gap between neighbouring levels near the touch. Unit: ticks.
-    pub(super) gap_ticks: u64,
+    pub(crate) gap_ticks: u64,
     /// Most levels of one side within 2.5 % of the middle.
-    pub(super) near_max: usize,
+    pub(crate) near_max: usize,
 }
 
 /// A book. Bids are keyed by the complement of their price, so that both sides run best first.
 #[derive(Clone, Debug)]
-pub(super) struct Ladder {
+pub(crate) struct Ladder {
     rules: Rules,
     rng: Rng,
     sides: [BTreeMap<u64, u64>; 2],
@@ -67,7 +67,7 @@ const FILL_LEVELS: u64 = 14;
 
 impl Ladder {
     /// A full book around `mid_micros`, with far levels and an absurd ask at `absurd_ask_ticks`.
-    pub(super) fn new(rules: Rules, rng: Rng, mid_micros: u64, absurd_ask_ticks: u64) -> Self {
+    pub(crate) fn new(rules: Rules, rng: Rng, mid_micros: u64, absurd_ask_ticks: u64) -> Self {
         assert!(
             mid_micros > 200 * rules.tick_micros,
             "Invariant: a tick is small against the price"
@@ -94,14 +94,14 @@ impl Ladder {
     }
 
     /// Levels of a side, best first, as (ticks, lots).
-    pub(super) fn levels(&self, side: Side) -> impl Iterator<Item = (u64, u64)> + '_ {
+    pub(crate) fn levels(&self, side: Side) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.sides[side as usize].iter().map(move |(key, lots)| (ticks(side, *key), *lots))
     }
 
     /// Moves the quotes to a new middle, and lets a few levels come, go and change. With `thin`, a
     /// side is nothing but one level of that many lots (far levels stay). Gives what changed, each
     /// price once, deletions first.
-    pub(super) fn requote(&mut self, mid_micros: u64, thin: [Option<u64>; 2]) -> Vec<Change> {
+    pub(crate) fn requote(&mut self, mid_micros: u64, thin: [Option<u64>; 2]) -> Vec<Change> {
         let mut changed: BTreeMap<(Side, u64), u64> = BTreeMap::new();
         for side in [Side::Bid, Side::Ask] {
             let touch = self.touch(side, mid_micros);
@@ -133,7 +133,7 @@ impl Ladder {
     }
 
     /// Somebody hits the best price of a side for a random part of it.
-    pub(super) fn trade(&mut self, maker: Side) -> Option<Print> {
+    pub(crate) fn trade(&mut self, maker: Side) -> Option<Print> {
         let (key, resting) = self.sides[maker as usize].first_key_value().map(|(k, v)| (*k, *v))?;
         let whole = self.rng.chance(250);
         let size_lots = if whole { resting } else { self.rng.between(1, resting) };

@@ -14,7 +14,7 @@ mod exchange;
 mod fair;
 mod frame;
 mod gemini;
-mod ladder;
+pub(crate) mod ladder;
 mod pool;
 mod rng;
 mod script;
