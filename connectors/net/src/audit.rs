@@ -347,4 +347,3 @@ impl Replica {
         Some(is_equal)
     }
 }
-
