@@ -8,11 +8,14 @@
 //! Deliberately absent: sockets, subscriptions and orders; the v1 and the 2026 WebSocket.
 //! Start reading at [`GeminiDecoder`].
 
+pub mod audit;
+pub mod current;
 mod fast;
 mod fees;
 pub mod metadata;
 pub mod reader;
 mod wire;
 
+pub use current::CurrentDecoder;
 pub use metadata::metadata;
 pub use reader::GeminiDecoder;

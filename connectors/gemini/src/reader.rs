@@ -1,5 +1,6 @@
 //! What a frame does: snapshots, doubts, and the events of every message type.
 
+use connector_net::audit::{Audit, AuditCounts, AuditSettings};
 use connector_net::books::{BookState, Books, FRAME_BYTES_MAX, ReadPath, Refusal, frame_text};
 use connector_net::decimal::parse_level;
 use connector_net::decode::Stamp;
@@ -7,9 +8,10 @@ use connector_net::rates::publish_taker_fee;
 use connector_net::scan::{Bounded, Counted};
 use connector_net::time::ms_to_ns;
 use connector_net::{Decoder, Input, Markets, Odd, OddCounts, Sink};
-use engine_model::{Body, Event, Flags, Side, Venue};
+use engine_model::{Body, Event, Flags, MarketId, Side, Venue};
 use serde_json::value::RawValue;
 
+use crate::audit::Audited;
 use crate::fast;
 use crate::fees;
 use crate::wire;
@@ -33,6 +35,11 @@ use crate::wire;
 ///
 /// Book messages carry none: `venue_ns` is 0. Trades and heartbeats carry milliseconds.
 ///
+/// # HTTP books
+///
+/// With [`GeminiDecoder::with_audit`] a `/v1/book/` answer is compared with the book of its symbol;
+/// two differences in a row put it in doubt.
+///
 /// # Fees
 ///
 /// A `notionalvolume` answer states the taker fee of every market of the table, as one batch.
@@ -44,10 +51,15 @@ pub struct GeminiDecoder {
     path: ReadPath,
     learned: fast::Learned,
     history_trades: u64,
+    audit: Option<Audit>,
 }
 
 impl Decoder for GeminiDecoder {
     fn decode(&mut self, recv_ns: u64, line: u64, input: Input<'_>, out: &mut Sink) {
+        let begin = out.events.len();
+        if let Some(mut audited) = self.audited() {
+            audited.due(stamp(recv_ns, 0), line, out);
+        }
         match input {
             Input::Connected | Input::Closed => {
                 self.books.restart(&self.markets, stamp(recv_ns, 0), out);
@@ -59,7 +71,15 @@ impl Decoder for GeminiDecoder {
                 let answer = fees::read(body);
                 publish_taker_fee(answer, &self.markets, arrival, &mut self.counts, out);
             }
-            Input::Sent(_) | Input::Http { .. } => {}
+            Input::Http { url, body, .. } => {
+                if let Some(mut audited) = self.audited() {
+                    audited.answered(stamp(recv_ns, 0), url, body);
+                }
+            }
+            Input::Sent(_) => {}
+        }
+        if let Some(audit) = &mut self.audit {
+            audit.note(&out.events[begin..]);
         }
     }
 
@@ -87,6 +107,7 @@ impl GeminiDecoder {
             path: ReadPath::default(),
             learned: fast::Learned::default(),
             history_trades: 0,
+            audit: None,
         }
     }
 
@@ -95,6 +116,37 @@ impl GeminiDecoder {
     pub const fn with_path(mut self, path: ReadPath) -> Self {
         self.path = path;
         self
+    }
+
+    /// The same, comparing every HTTP book that it is given with the one that it has made.
+    #[must_use]
+    pub fn with_audit(mut self, settings: AuditSettings) -> Self {
+        self.audit = Some(Audit::new(settings));
+        self
+    }
+
+    /// How comparisons ended; all zero where nothing is compared.
+    #[must_use]
+    pub fn audit_counts(&self) -> AuditCounts {
+        self.audit.as_ref().map_or_else(AuditCounts::default, Audit::counts)
+    }
+
+    /// Comparisons of a market that failed in a row.
+    #[must_use]
+    pub fn audit_strikes(&self, market: MarketId) -> u32 {
+        self.audit.as_ref().map_or(0, |audit| audit.strikes(market))
+    }
+
+    /// Does the work for comparisons that frames have put off. Events do not depend on it.
+    pub fn catch_up(&mut self) {
+        if let Some(audit) = &mut self.audit {
+            audit.catch_up();
+        }
+    }
+
+    fn audited(&mut self) -> Option<Audited<'_>> {
+        let Self { markets, books, counts, audit, .. } = self;
+        audit.as_mut().map(|audit| Audited { audit, markets, books, counts })
     }
 
     /// Trades of snapshots: already history when the connection began, and not emitted.

@@ -41,6 +41,7 @@ fn said(out: &Sink) -> String {
             | Body::Param { .. }
             | Body::Clock { .. }
             | Body::Command(_)
+            | Body::Gap { .. }
             | Body::Ticker { .. }
             | Body::Status { .. } => panic!("not of this venue: {:?}", event.body),
         }

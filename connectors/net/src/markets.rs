@@ -48,6 +48,18 @@ impl Markets {
         Self { list: Vec::new(), known, open: true, last: core::cell::Cell::new(0) }
     }
 
+    /// The same markets under symbols as another feed of the venue spells them.
+    #[must_use]
+    pub fn respelled(mut self, spell: impl Fn(&str) -> String) -> Self {
+        for market in &mut self.list {
+            market.symbol = spell(&market.symbol).into();
+        }
+        for (symbol, _) in &mut self.known {
+            *symbol = spell(symbol).into();
+        }
+        self
+    }
+
     /// Position of `symbol` in [`Markets::list`].
     #[must_use]
     pub fn find(&self, symbol: &[u8]) -> Option<usize> {

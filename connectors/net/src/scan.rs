@@ -137,7 +137,7 @@ impl<'a> Cursor<'a> {
         Some(key)
     }
 
-    /// An unsigned integer of at most 18 digits, without a leading zero.
+    /// An unsigned integer of at most 19 digits, without a leading zero.
     #[inline]
     pub fn integer(&mut self) -> Option<u64> {
         self.space();
@@ -241,8 +241,8 @@ const fn not_plain(eight: u64) -> u64 {
     (low | eight | eight.wrapping_add(each(1))) & TOPS
 }
 
-/// Most digits of an integer that is read.
-const INTEGER_DIGITS_MAX: usize = 18;
+/// Most digits of an integer that is read: all such fit a `u64`, nanoseconds since 1970 among them.
+const INTEGER_DIGITS_MAX: usize = 19;
 
 /// A part of a text, by place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

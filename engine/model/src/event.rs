@@ -280,7 +280,8 @@ pub struct Event {
     pub recv_ns: u64,
     /// When the venue says it happened; 0 where it does not say. Unit: Unix nanoseconds.
     pub venue_ns: u64,
-    /// The venue's sequence: Coinbase `sequence_num`, Bitstamp microtimestamp, Solana slot; else 0.
+    /// The venue's sequence: Coinbase `sequence_num`, Bitstamp microtimestamp, Solana slot, update id
+    /// of the current Gemini feed; else 0.
     pub seq: u64,
     /// Whose book or pool; [`Event::NO_MARKET`] for events of a whole connection.
     pub market: MarketId,
