@@ -24,11 +24,13 @@ pub enum Stage {
     Step = 6,
     /// One commit of the journal: written, chained and, where asked for, synced.
     Journal = 7,
+    /// Live: from the moment the bytes left the socket to the end of the core's step over them.
+    Wire = 8,
 }
 
 impl Stage {
     /// Every stage, in the order of the way.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Decode,
         Self::Ring,
         Self::Book,
@@ -37,6 +39,7 @@ impl Stage {
         Self::Risk,
         Self::Step,
         Self::Journal,
+        Self::Wire,
     ];
 
     /// The name used in reports.
@@ -51,6 +54,7 @@ impl Stage {
             Self::Risk => "risk",
             Self::Step => "step",
             Self::Journal => "journal",
+            Self::Wire => "wire",
         }
     }
 }
@@ -73,6 +77,8 @@ pub struct StageSummary {
     pub count: u64,
     /// Median.
     pub p50_ns: u64,
+    /// 9 of 10 are no longer.
+    pub p90_ns: u64,
     /// 99 of 100 are no longer.
     pub p99_ns: u64,
     /// 999 of 1,000 are no longer.
@@ -125,6 +131,7 @@ impl StageHistograms {
                 stage,
                 count: histogram.len(),
                 p50_ns: histogram.value_at_quantile(0.5),
+                p90_ns: histogram.value_at_quantile(0.9),
                 p99_ns: histogram.value_at_quantile(0.99),
                 p999_ns: histogram.value_at_quantile(0.999),
                 max_ns: histogram.max(),

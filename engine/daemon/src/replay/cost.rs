@@ -59,7 +59,7 @@ pub fn of_part(
     let core = Core::with_settings(tables.clone(), settings);
     let mut core = core.expect("Invariant: a replay has checked these tables");
     core.start_at(1);
-    let (mut recorder, thread) = match journal {
+    let (recorder, thread) = match journal {
         None => (None, None),
         Some(wanted) => {
             let (recorder, tapes) = tapes(core.pairs().len());
@@ -76,7 +76,7 @@ pub fn of_part(
     }
     let wanted = thread.as_ref().map(|it| Arc::clone(&it.anchor_wanted));
     let numbered = Numbered { begin, begin_seq: 1, anchor_daily: true };
-    let mut driver = Driver::new(core, ports, recorder.as_mut(), wanted, numbered);
+    let mut driver = Driver::new(core, ports, recorder, wanted, numbered);
     let mut histograms = StageHistograms::new();
     let mut spent_ns = 0;
     std::thread::scope(|scope| {
@@ -90,7 +90,7 @@ pub fn of_part(
         spent_ns = cpu_ns() - begun_ns - idle_ns;
     });
     let anchors_ns = driver.anchors_ns();
-    let report = driver.into_report(name, inputs, tables, names);
+    let (report, recorder) = driver.into_report(name, inputs, tables, names);
     let waited_ns = recorder.as_ref().map_or(0, |it| it.waited_ns);
     drop(recorder);
     if let Some(thread) = thread {

@@ -58,26 +58,26 @@ impl StageProbe {
 }
 
 /// How a run is numbered and begun.
-pub(super) struct Numbered {
+pub(crate) struct Numbered {
     /// Its first record.
-    pub(super) begin: Begin,
+    pub(crate) begin: Begin,
     /// The number of that.
-    pub(super) begin_seq: u64,
+    pub(crate) begin_seq: u64,
     /// Whether a new day has an anchor.
-    pub(super) anchor_daily: bool,
+    pub(crate) anchor_daily: bool,
 }
 
 /// A day in nanoseconds.
 const DAY_NS: u64 = 86_400_000_000_000;
 
 /// The core's side of a part.
-pub(super) struct Driver<'a> {
+pub(crate) struct Driver {
     core: Core,
     out: Outbox,
     ports: Vec<Port>,
     probe: StageProbe,
     collected: Collector,
-    recorder: Option<&'a mut Recorder>,
+    recorder: Option<Recorder>,
     anchor_wanted: Option<Arc<AtomicBool>>,
     /// What was decided in the batch so far, for the recorder.
     pending: Vec<Decided>,
@@ -90,11 +90,11 @@ pub(super) struct Driver<'a> {
     anchors_ns: u64,
 }
 
-impl<'a> Driver<'a> {
-    pub(super) fn new(
+impl Driver {
+    pub(crate) fn new(
         core: Core,
         ports: Vec<Port>,
-        recorder: Option<&'a mut Recorder>,
+        recorder: Option<Recorder>,
         anchor_wanted: Option<Arc<AtomicBool>>,
         numbered: Numbered,
     ) -> Self {
@@ -119,12 +119,12 @@ impl<'a> Driver<'a> {
     }
 
     /// Time spent so far on putting states into their stored form. Unit: nanoseconds.
-    pub(super) const fn anchors_ns(&self) -> u64 {
+    pub(crate) const fn anchors_ns(&self) -> u64 {
         self.anchors_ns
     }
 
     /// Takes batches until the input ends. False when the journal's writer has gone.
-    pub(super) fn drive(
+    pub(crate) fn drive(
         &mut self,
         histograms: &mut StageHistograms,
         mut idle: impl FnMut(usize),
@@ -151,11 +151,16 @@ impl<'a> Driver<'a> {
     }
 
     /// Takes no more input: lanes that wait for room see it and end.
-    pub(super) fn abandon_input(&mut self) {
+    pub(crate) fn abandon_input(&mut self) {
         self.ports.clear();
     }
 
-    fn batch(&mut self, first: &[Event], second: &[Event]) -> Result<(), WriterGone> {
+    /// Takes one batch, in two pieces where it wraps around the end of its ring.
+    ///
+    /// # Errors
+    ///
+    /// [`WriterGone`]: what it means could not be recorded.
+    pub(crate) fn batch(&mut self, first: &[Event], second: &[Event]) -> Result<(), WriterGone> {
         let Some(start) = first.first() else { return Ok(()) };
         if self.events == 0 {
             self.begin(start)?;
@@ -260,7 +265,59 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    fn end(&mut self) -> Result<(), WriterGone> {
+    /// Time passes without an event: fires what is due. False: nothing was.
+    ///
+    /// # Errors
+    ///
+    /// As [`Driver::batch`].
+    pub(crate) fn tick(&mut self, now_ns: u64) -> Result<bool, WriterGone> {
+        if self.events == 0 || !self.core.is_due(now_ns) {
+            return Ok(false);
+        }
+        let tick = Event {
+            recv_ns: now_ns,
+            venue_ns: 0,
+            seq: 0,
+            market: Event::NO_MARKET,
+            venue: Venue::Coinbase,
+            flags: Flags(Flags::END_OF_BATCH),
+            body: Body::Timer,
+        };
+        self.take(&[tick], &[])?;
+        Ok(true)
+    }
+
+    /// The core, for reports and for what it must not be asked by others.
+    pub(crate) const fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// What it said so far.
+    pub(crate) const fn collected(&self) -> &Collector {
+        &self.collected
+    }
+
+    /// Batches and events taken so far.
+    pub(crate) const fn taken(&self) -> (u64, u64) {
+        (self.batches, self.events)
+    }
+
+    /// Adds what the stages inside the core took of the last batch.
+    pub(crate) fn note_stages(&mut self, histograms: &mut StageHistograms) {
+        self.probe.end_batch(histograms);
+    }
+
+    /// The journal's end of things, where one is written.
+    pub(crate) const fn recorder(&mut self) -> Option<&mut Recorder> {
+        self.recorder.as_mut()
+    }
+
+    /// Records that the run ended in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Driver::batch`].
+    pub(crate) fn end(&mut self) -> Result<(), WriterGone> {
         if self.events == 0 {
             return Ok(());
         }
@@ -277,15 +334,15 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    pub(super) fn into_report(
+    pub(crate) fn into_report(
         mut self,
         name: String,
         inputs: Vec<(String, i64)>,
         tables: Tables,
         names: Names,
-    ) -> PartReport {
+    ) -> (PartReport, Option<Recorder>) {
         let (markets, hash) = self.collected.finish(&self.core);
-        PartReport {
+        let report = PartReport {
             name,
             inputs,
             records: 0,
@@ -304,6 +361,7 @@ impl<'a> Driver<'a> {
             span_ns: (self.first_ns, self.core.now_ns()),
             begin_seq: self.numbered.begin_seq,
             end_seq: self.core.seq() + 1,
-        }
+        };
+        (report, self.recorder)
     }
 }

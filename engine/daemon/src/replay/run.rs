@@ -103,7 +103,8 @@ pub struct JournalWanted {
 /// A journal being written.
 struct Writing {
     dir: PathBuf,
-    recorder: Recorder,
+    /// Lent to the part that runs.
+    recorder: Option<Recorder>,
     thread: JournalThread,
 }
 
@@ -170,12 +171,12 @@ fn start(wanted: JournalWanted, prepared: &[Prepared<'_>]) -> Result<Writing, Fa
     let (recorder, tapes) = tapes(pairs.max().unwrap_or(0));
     let started = JournalThread::start(&wanted.dir, wanted.options, tapes);
     let (thread, _) = started.map_err(|error| failure(&error))?;
-    Ok(Writing { dir: wanted.dir, recorder, thread })
+    Ok(Writing { dir: wanted.dir, recorder: Some(recorder), thread })
 }
 
 fn finish(writing: Writing, histograms: &mut StageHistograms) -> Result<JournalReport, Failure> {
     let Writing { dir, recorder, thread } = writing;
-    let waited_ns = recorder.waited_ns;
+    let waited_ns = recorder.as_ref().map_or(0, |recorder| recorder.waited_ns);
     drop(recorder);
     let written = thread.finish().map_err(|error| failure(&error))?;
     histograms.merge(&written.histograms);
@@ -232,7 +233,7 @@ fn run_part(
     let (mut lanes, ports): (Vec<Lane<'_>>, Vec<Port>) =
         feeds.into_iter().map(|feed| lane(feed, bar)).unzip();
     let wanted = writing.as_ref().map(|it| std::sync::Arc::clone(&it.thread.anchor_wanted));
-    let recorder = writing.as_mut().map(|it| &mut it.recorder);
+    let recorder = writing.as_mut().and_then(|it| it.recorder.take());
     let mut driver =
         Driver::new(core, ports, recorder, wanted, Numbered { begin, begin_seq, anchor_daily });
     let mut is_written = true;
@@ -278,7 +279,10 @@ fn run_part(
     if !is_written {
         return Err(PartFailed::WriterGone);
     }
-    let mut report = driver.into_report(name, inputs, tables, names);
+    let (mut report, recorder) = driver.into_report(name, inputs, tables, names);
+    if let Some(writing) = writing {
+        writing.recorder = recorder;
+    }
     for lane in lanes {
         let (stats, decode, oversized) = lane.into_stats();
         if let Some(failed) = stats.failed {
