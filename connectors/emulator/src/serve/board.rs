@@ -22,16 +22,25 @@ pub(crate) struct Active {
     pub(crate) number: u64,
     pub(crate) order: FaultOrder,
     pub(crate) at_ns: u64,
-    pub(crate) until_ns: u64,
+    until_ns: AtomicU64,
     applied: AtomicU64,
     left: AtomicU32,
 }
 
 impl Active {
     pub(crate) fn new(number: u64, order: FaultOrder, at_ns: u64) -> Self {
-        let until_ns = order.until_ns(at_ns);
+        let until_ns = AtomicU64::new(order.until_ns(at_ns));
         let left = AtomicU32::new(order.fault.pick().map_or(0, |pick| pick.count));
         Self { number, order, at_ns, until_ns, applied: AtomicU64::new(0), left }
+    }
+
+    /// When it is over, as far as is known: it may be ended earlier. Unit: Unix nanoseconds.
+    pub(crate) fn until_ns(&self) -> u64 {
+        self.until_ns.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_over(&self, now_ns: u64) -> bool {
+        now_ns >= self.until_ns()
     }
 
     /// Notes that it did something.
@@ -147,7 +156,7 @@ impl Board {
             let number = inner.all.len() as u64;
             let active = Arc::new(Active::new(number, order, now_ns));
             inner.all.push(Arc::clone(&active));
-            if active.until_ns > now_ns {
+            if !active.is_over(now_ns) {
                 inner.ending.push(Arc::clone(&active));
             }
             active
@@ -177,7 +186,7 @@ impl Board {
             let _ = self.begin(entry.order);
         }
         let over: Vec<Arc<Active>> =
-            self.lock().ending.extract_if(.., |active| active.until_ns <= now_ns).collect();
+            self.lock().ending.extract_if(.., |active| active.is_over(now_ns)).collect();
         for active in over {
             let Ok(venue) = self.venue(&active.order) else { continue };
             venue.forget(&active);
@@ -190,13 +199,24 @@ impl Board {
         }
     }
 
+    /// Ends a fault now, or a millisecond later. False: there is none of that number.
+    pub(crate) fn end(&self, number: u64) -> bool {
+        let inner = self.lock();
+        let found = usize::try_from(number).ok().and_then(|place| inner.all.get(place));
+        let now_ns = self.clock.now_ns();
+        found.inspect(|active| {
+            active.until_ns.fetch_min(now_ns, Ordering::Relaxed);
+        });
+        found.is_some()
+    }
+
     /// All faults so far, in order.
     pub(crate) fn list(&self) -> Vec<FaultStatus> {
         let status = |active: &Arc<Active>| FaultStatus {
             number: active.number,
             order: active.order.clone(),
             at_ns: active.at_ns,
-            until_ns: active.until_ns,
+            until_ns: active.until_ns(),
             applied: active.applied(),
         };
         self.lock().all.iter().map(status).collect()

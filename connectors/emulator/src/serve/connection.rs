@@ -45,11 +45,18 @@ const STALL_NS: u64 = 60 * SECOND_NS;
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// How far the connection is alive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Mode {
     Open,
-    Silent { until_ns: u64, pings: Pings },
-    Dead { until_ns: u64 },
+    Silent {
+        by: Arc<Active>,
+        pings: Pings,
+    },
+    /// By a fault, or by itself until a time.
+    Dead {
+        by: Option<Arc<Active>>,
+        until_ns: u64,
+    },
 }
 
 /// Why a connection ended.
@@ -78,10 +85,10 @@ enum Event {
 }
 
 /// Bytes per second that a fault leaves, and until when.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Rate {
     bytes_per_s: u64,
-    until_ns: u64,
+    by: Arc<Active>,
 }
 
 pub(crate) struct Connection {
@@ -99,8 +106,8 @@ pub(crate) struct Connection {
     read_from_ns: u64,
     tick_ns: u64,
     frames: u64,
-    /// What ends a fault in the venue's words: when, kind, words.
-    ending: Vec<(u64, &'static str, Disturbance)>,
+    /// Faults in the venue's words, and the words that end them.
+    ending: Vec<(Arc<Active>, Disturbance)>,
 }
 
 /// The dialect and its place on the venue's list, given up however the connection ends.
@@ -208,6 +215,8 @@ impl Connection {
                 Event::Fault(active) => self.fault(&active).await?,
                 Event::Batch(batch) => self.happened(&batch),
                 Event::Read(Ok(0) | Err(_)) => return Err(End::Lost),
+                // Taken off the socket a moment before it went dead.
+                Event::Read(Ok(_)) if matches!(self.mode, Mode::Dead { .. }) => {}
                 Event::Read(Ok(count)) => {
                     self.reader.push(&bytes[..count]);
                     self.pace_reads(count);
@@ -225,15 +234,12 @@ impl Connection {
         if !is_read {
             wake_ns = wake_ns.min(self.read_from_ns.max(now_ns));
         }
-        if let Mode::Dead { until_ns } | Mode::Silent { until_ns, .. } = self.mode {
-            wake_ns = wake_ns.min(until_ns);
-        }
         wake_ns = self.outgoing.next_due_ns().map_or(wake_ns, |due_ns| wake_ns.min(due_ns));
         if matches!(self.mode, Mode::Dead { .. }) {
             // Nothing is read or written; the tick is often enough to look after the end.
             wake_ns = self.tick_ns;
         }
-        let room = match self.reads {
+        let room = match &self.reads {
             Some(rate) => usize::try_from(rate.bytes_per_s / 20).unwrap_or(READ_BYTES),
             None => READ_BYTES,
         };
@@ -261,20 +267,21 @@ impl Connection {
 
     fn time(&mut self) -> Result<(), End> {
         let now_ns = self.state.clock.now_ns();
-        match self.mode {
-            Mode::Dead { until_ns } if now_ns >= until_ns => return Err(End::Reset),
-            Mode::Silent { until_ns, .. } if now_ns >= until_ns => self.mode = Mode::Open,
-            Mode::Open | Mode::Silent { .. } | Mode::Dead { .. } => {}
+        let is_over = |by: &Arc<Active>| by.is_over(now_ns);
+        match &self.mode {
+            Mode::Dead { by, until_ns } => {
+                if now_ns >= *until_ns || by.as_ref().is_some_and(is_over) {
+                    return Err(End::Reset);
+                }
+            }
+            Mode::Silent { by, .. } if is_over(by) => self.mode = Mode::Open,
+            Mode::Open | Mode::Silent { .. } => {}
         }
-        if self.reads.is_some_and(|rate| now_ns >= rate.until_ns) {
-            self.reads = None;
-        }
-        if self.writes.is_some_and(|rate| now_ns >= rate.until_ns) {
-            self.writes = None;
-        }
-        let is_over = |ending: &mut (u64, &str, Disturbance)| ending.0 <= now_ns;
-        for (_, name, last) in self.ending.extract_if(.., is_over).collect::<Vec<_>>() {
-            if !self.state.is_on(name, now_ns) {
+        self.reads.take_if(|rate| is_over(&rate.by));
+        self.writes.take_if(|rate| is_over(&rate.by));
+        let over = self.ending.extract_if(.., |(by, _)| is_over(by));
+        for (by, last) in over.collect::<Vec<_>>() {
+            if !self.state.is_on(by.order.fault.name(), now_ns) {
                 self.life.dialect.disturb(self.state.now_ns(), &last, &mut self.out);
             }
         }
@@ -292,20 +299,20 @@ impl Connection {
         reason = "each kind of fault has one place; elsewhere it is nobody's business"
     )]
     async fn fault(&mut self, active: &Arc<Active>) -> Result<(), End> {
-        let until_ns = active.until_ns;
+        let by = Arc::clone(active);
         let fault = &active.order.fault;
         match fault {
             Fault::Disconnect { how } => {
                 active.count();
                 return self.cut(*how).await;
             }
-            Fault::HalfOpen => self.mode = Mode::Dead { until_ns },
-            Fault::Silence { pings } => self.mode = Mode::Silent { until_ns, pings: *pings },
+            Fault::HalfOpen => self.mode = Mode::Dead { by: Some(by), until_ns: u64::MAX },
+            Fault::Silence { pings } => self.mode = Mode::Silent { by, pings: *pings },
             Fault::SlowReads { bytes_per_s } => {
-                self.reads = Some(Rate { bytes_per_s: u64::from(*bytes_per_s), until_ns });
+                self.reads = Some(Rate { bytes_per_s: u64::from(*bytes_per_s), by });
             }
             Fault::SlowWrites { bytes_per_s } => {
-                self.writes = Some(Rate { bytes_per_s: u64::from(*bytes_per_s), until_ns });
+                self.writes = Some(Rate { bytes_per_s: u64::from(*bytes_per_s), by });
             }
             _ => {
                 if fault.pick().is_some() {
@@ -316,7 +323,7 @@ impl Connection {
                     let now_ns = self.state.now_ns();
                     if self.life.dialect.disturb(now_ns, &words.first, &mut self.out) {
                         active.count();
-                        let ending = words.last.map(|last| (until_ns, fault.name(), last));
+                        let ending = words.last.map(|last| (by, last));
                         self.ending.extend(ending);
                     }
                 }
@@ -338,7 +345,8 @@ impl Connection {
             Ending::Fin => Err(End::Closed),
             Ending::Reset => Err(End::Reset),
             Ending::Stall => {
-                self.mode = Mode::Dead { until_ns: self.state.clock.now_ns() + STALL_NS };
+                let until_ns = self.state.clock.now_ns() + STALL_NS;
+                self.mode = Mode::Dead { by: None, until_ns };
                 Ok(())
             }
         }
@@ -385,9 +393,9 @@ impl Connection {
 
     /// After a slow read, the next one waits until the rate allows it.
     fn pace_reads(&mut self, count: usize) {
-        if let Some(rate) = self.reads {
+        if let Some(rate) = &self.reads {
             let wait_ns = count as u64 * SECOND_NS / rate.bytes_per_s.max(1);
-            self.read_from_ns = (self.state.clock.now_ns() + wait_ns).min(rate.until_ns);
+            self.read_from_ns = (self.state.clock.now_ns() + wait_ns).min(rate.by.until_ns());
         }
     }
 
@@ -411,12 +419,12 @@ impl Connection {
                 return Ok(());
             }
             let Some(planned) = self.outgoing.take(now_ns) else { return Ok(()) };
-            if let Mode::Silent { until_ns, .. } = self.mode
-                && now_ns < until_ns
+            if let Mode::Silent { by, .. } = &self.mode
+                && !by.is_over(now_ns)
             {
                 if planned.then.is_some() {
                     // The venue has ended the connection, and the client is not told.
-                    self.mode = Mode::Dead { until_ns };
+                    self.mode = Mode::Dead { by: Some(Arc::clone(by)), until_ns: u64::MAX };
                 }
                 continue;
             }
@@ -443,7 +451,7 @@ impl Connection {
 
     /// Writes bytes, as slowly as a fault says.
     async fn write(&mut self, bytes: &[u8], now_ns: u64) -> Result<(), End> {
-        let rate = self.writes.filter(|rate| now_ns < rate.until_ns);
+        let rate = self.writes.as_ref().filter(|rate| !rate.by.is_over(now_ns));
         let piece = rate.map_or(bytes.len(), |rate| {
             usize::try_from(rate.bytes_per_s * PIECE_NS / SECOND_NS).unwrap_or(usize::MAX)
         });

@@ -5,6 +5,7 @@
 //! | `GET /venues` | market time and, per venue, addresses and counters |
 //! | `GET /faults` | every fault so far: order, begin, end, how often it did something |
 //! | `POST /fault` | begins one: `{"venue": "coinbase", "fault": {"kind": "drop"}, "duration_ms": 500}` (see [`FaultOrder`]); answers its number |
+//! | `POST /end` | ends one before its time: `{"number": 3}` |
 //! | `GET /truth` | books and accounts as they are, without any venue's delay or fault |
 //! | `POST /freeze` | prices stand still; slots, heartbeats and orders go on |
 //! | `POST /thaw` | prices move again |
@@ -60,10 +61,14 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
             Ok(body) => fault(shared, &body.to_bytes()),
             Err(problem) => (400, error(&problem.to_string())),
         },
-        (_, "/venues" | "/faults" | "/truth" | "/freeze" | "/thaw" | "/fault") => {
-            (405, error("GET for venues, faults and truth; POST for fault, freeze and thaw"))
+        (&Method::POST, "/end") => match Limited::new(body, BODY_BYTES_MAX).collect().await {
+            Ok(body) => end(shared, &body.to_bytes()),
+            Err(problem) => (400, error(&problem.to_string())),
+        },
+        (_, "/venues" | "/faults" | "/truth" | "/freeze" | "/thaw" | "/fault" | "/end") => {
+            (405, error("GET for venues, faults and truth; POST for fault, end, freeze and thaw"))
         }
-        _ => (404, error("there are /venues, /faults, /fault, /truth, /freeze and /thaw")),
+        _ => (404, error("there are /venues, /faults, /fault, /end, /truth, /freeze and /thaw")),
     };
     let mut response = Response::new(Full::new(Bytes::from(value.to_string())));
     *response.status_mut() =
@@ -82,6 +87,19 @@ fn fault(shared: &Shared, body: &[u8]) -> (u16, Value) {
         Ok(number) => (200, json!({ "number": number })),
         Err(refused @ super::board::FaultRefused::Full) => (409, error(&refused.to_string())),
         Err(refused) => (400, error(&refused.to_string())),
+    }
+}
+
+fn end(shared: &Shared, body: &[u8]) -> (u16, Value) {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct End {
+        number: u64,
+    }
+    match serde_json::from_slice::<End>(body) {
+        Err(problem) => (400, error(&problem.to_string())),
+        Ok(End { number }) if shared.board.end(number) => (200, json!({ "number": number })),
+        Ok(End { number }) => (404, error(&format!("no fault has the number {number}"))),
     }
 }
 

@@ -18,7 +18,6 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::board::Active;
@@ -38,7 +37,7 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// How long a client may take for the head of a request, or stay idle between two.
 const HEAD_WAIT: Duration = Duration::from_mins(1);
 
-/// Time between two pieces of a slow answer. Unit: ns of market time.
+/// Time between two pieces of a slow answer, or two looks at a fault. Unit: ns of market time.
 const PIECE_NS: u64 = 50_000_000;
 
 const MILLISECOND_NS: u64 = 1_000_000;
@@ -59,7 +58,7 @@ struct Fate {
     /// Answered by the fault, after the venue has carried it out.
     after: Option<HttpAnswer>,
     /// No answer, and until when: before or after the venue sees it.
-    hang: Option<(Executes, u64)>,
+    hang: Option<(Executes, Arc<Active>)>,
 }
 
 /// Serves one socket until it ends or becomes a WebSocket.
@@ -92,8 +91,8 @@ async fn answer(
     if fate.wait_ns > 0 {
         tokio::time::sleep(state.clock.real(fate.wait_ns)).await;
     }
-    if let Some((Executes::Not, until_ns)) = fate.hang {
-        return hang(state, until_ns).await;
+    if let Some((Executes::Not, by)) = &fate.hang {
+        return hang(state, by).await;
     }
     let (limited, kind) = if is_upgrade {
         (Limited::Connections, LimitKind::Connections)
@@ -122,14 +121,17 @@ async fn answer(
             }
         },
     };
-    if let Some((Executes::First, until_ns)) = fate.hang {
-        return hang(state, until_ns).await;
+    if let Some((Executes::First, by)) = &fate.hang {
+        return hang(state, by).await;
     }
     Ok(response(state, fate.after.unwrap_or(answered)))
 }
 
-async fn hang(state: &VenueState, until_ns: u64) -> Result<Response<Body>, NoAnswer> {
-    sleep_until(Instant::from_std(state.clock.instant(until_ns))).await;
+async fn hang(state: &VenueState, by: &Active) -> Result<Response<Body>, NoAnswer> {
+    // In pieces, because the fault may be ended early.
+    while !by.is_over(state.clock.now_ns()) {
+        tokio::time::sleep(state.clock.real(PIECE_NS)).await;
+    }
     Err(NoAnswer)
 }
 
@@ -158,7 +160,7 @@ fn fate(state: &VenueState, path: &str) -> Fate {
                     Executes::First => fate.after = answer,
                 }
             }
-            Fault::Hang { executes, .. } => fate.hang = Some((*executes, active.until_ns)),
+            Fault::Hang { executes, .. } => fate.hang = Some((*executes, Arc::clone(&active))),
             Fault::SlowAnswers { by_ms, jitter_ms, .. } => {
                 let ms = u64::from(*by_ms) + jitter(state, &active, *jitter_ms);
                 fate.wait_ns += ms * MILLISECOND_NS;

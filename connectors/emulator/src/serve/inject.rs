@@ -70,7 +70,7 @@ impl Outgoing {
 
     /// A text frame from the dialect.
     pub(crate) fn text(&mut self, now_ns: u64, text: String) {
-        self.met.retain(|met| now_ns < met.active.until_ns);
+        self.met.retain(|met| !met.active.is_over(now_ns));
         if self.met.is_empty() && self.held.is_none() {
             return self.plan(now_ns, wire::frame(wire::TEXT, text.as_bytes()), true, None);
         }

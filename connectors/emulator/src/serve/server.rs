@@ -368,6 +368,12 @@ impl Running {
         self.shared.board.begin(order)
     }
 
+    /// Ends a fault before its time. False: there is none of that number.
+    #[expect(clippy::must_use_candidate, reason = "it is done for what it does")]
+    pub fn end_fault(&self, number: u64) -> bool {
+        self.shared.board.end(number)
+    }
+
     /// All faults so far.
     #[must_use]
     pub fn faults(&self) -> Vec<FaultStatus> {

@@ -238,14 +238,14 @@ impl VenueState {
     /// Whether a fault of this kind is on.
     pub(crate) fn is_on(&self, fault: &str, now_ns: u64) -> bool {
         let is_it =
-            |active: &Arc<Active>| active.order.fault.name() == fault && now_ns < active.until_ns;
+            |active: &Arc<Active>| active.order.fault.name() == fault && !active.is_over(now_ns);
         lock(&self.active).iter().any(is_it)
     }
 
     /// The first fault that is on and that `is_it` chooses.
     pub(crate) fn find(&self, is_it: impl Fn(&Fault) -> bool) -> Option<Arc<Active>> {
         let now_ns = self.clock.now_ns();
-        let is_on = |active: &&Arc<Active>| now_ns < active.until_ns && is_it(&active.order.fault);
+        let is_on = |active: &&Arc<Active>| !active.is_over(now_ns) && is_it(&active.order.fault);
         lock(&self.active).iter().find(is_on).cloned()
     }
 
@@ -254,7 +254,7 @@ impl VenueState {
         let now_ns = self.clock.now_ns();
         let meets = |active: &&Arc<Active>| {
             let reach = active.order.fault.reach();
-            now_ns < active.until_ns && reach.is_some_and(|reach| path.contains(&reach.path))
+            !active.is_over(now_ns) && reach.is_some_and(|reach| path.contains(&reach.path))
         };
         lock(&self.active).iter().filter(meets).cloned().collect()
     }

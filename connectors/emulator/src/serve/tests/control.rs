@@ -27,6 +27,8 @@ fn every_route_answers_as_documented() {
         let (status, answer) = ask(&server, "POST", "/fault", order).await;
         assert_eq!((status, &answer["number"]), (200, &Value::from(0)));
         assert_eq!(client.echoes(&["a"], 2).await, ["a", "a"]);
+        let (status, _) = ask(&server, "POST", "/end", r#"{"number":0}"#).await;
+        assert_eq!(status, 200);
         let (_, faults) = ask(&server, "GET", "/faults", "").await;
         let fault = &faults["faults"][0];
         assert_eq!(
@@ -48,6 +50,7 @@ fn what_is_asked_wrongly_is_told_why() {
             ("GET", "/fault", "", 405, "POST for"),
             ("GET", "/truth", "", 404, "no world"),
             ("POST", "/fault", "{", 400, "EOF"),
+            ("POST", "/end", r#"{"number":0}"#, 404, "no fault has"),
             (
                 "POST",
                 "/fault",
