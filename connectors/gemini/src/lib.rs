@@ -1,12 +1,13 @@
-//! Gemini market data v2: frames to events, symbol details to grids.
+//! Gemini's market data, current and v2: frames to events, symbol details to grids, live sessions.
 //!
-//! Layout: [`reader`] holds the protocol state (the first message of a symbol is its snapshot, there
-//! are no sequence numbers) and decides what a frame does; `fast` reads book frames without
-//! allocating, `wire` reads every frame through serde; [`metadata`] reads tick and lot of symbols,
-//! `fees` the account's fee tier.
+//! Layout: [`current`] reads the WebSocket of 2026 with its chain of update ids; [`reader`] reads market
+//! data v2 (the first message of a symbol is its snapshot, there are no sequence numbers), `fast`
+//! its book frames without allocating, `wire` every frame through serde. [`audit`] compares books of
+//! both with the HTTP book, [`metadata`] reads tick and lot of symbols, `fees` the account's fee tier.
+//! [`session`] says what a live connection sends and fetches, [`sign`] signs.
 //!
-//! Deliberately absent: sockets, subscriptions and orders; the v1 and the 2026 WebSocket.
-//! Start reading at [`GeminiDecoder`].
+//! Deliberately absent: sockets, clocks and orders; market data v1.
+//! Start reading at [`CurrentDecoder`], [`GeminiDecoder`], then [`GeminiSession`].
 
 pub mod audit;
 pub mod current;
@@ -14,8 +15,11 @@ mod fast;
 mod fees;
 pub mod metadata;
 pub mod reader;
+pub mod session;
+pub mod sign;
 mod wire;
 
 pub use current::CurrentDecoder;
 pub use metadata::metadata;
 pub use reader::GeminiDecoder;
+pub use session::{Feed, GeminiSession, Settings, metadata_requests};
