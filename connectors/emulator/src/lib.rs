@@ -12,6 +12,7 @@
 
 pub mod bundle;
 pub mod chain;
+pub mod config;
 pub mod exchange;
 pub mod happening;
 pub mod live;

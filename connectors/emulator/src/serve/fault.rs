@@ -475,12 +475,11 @@ impl FaultOrder {
 }
 
 /// A fault at a time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scheduled {
     /// Since the start. Unit: milliseconds of market time.
     pub at_ms: u64,
     /// The fault.
-    #[serde(flatten)]
     pub order: FaultOrder,
 }
 
