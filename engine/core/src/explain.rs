@@ -86,7 +86,7 @@ impl<'a> Seen<'a> {
             Market::Pool(pool) => {
                 let doubt = match pool.state() {
                     PoolState::Doubt(reason) => Some(reason),
-                    PoolState::Empty | PoolState::Live => None,
+                    PoolState::Empty | PoolState::Live | PoolState::Provisional => None,
                 };
                 let sqrt_price = pool.pool().map(|pool| pool.sqrt_price);
                 (pool.state() != PoolState::Empty, doubt, None, sqrt_price, Some(pool.slot()))

@@ -39,6 +39,10 @@ impl Flags {
     pub const END_OF_BATCH: u8 = 1;
     /// Part of a snapshot batch.
     pub const SNAPSHOT: u8 = 2;
+    /// Part of a pool's price that is told before its slot is over: it holds inside the range
+    /// between the two initialised ticks around it and nowhere else, until the pool's next batch
+    /// without this bit.
+    pub const PROVISIONAL: u8 = 4;
 
     /// Whether the bits of `mask` are all set.
     #[must_use]

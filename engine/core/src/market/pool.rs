@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use engine_model::event::{halves, joined};
-use engine_model::{Body, DoubtReason, Event};
+use engine_model::{Body, DoubtReason, Event, Flags};
 use engine_poolmath::whirlpool::{
     AdaptiveConstants, AdaptiveVariables, Amount, Direction, Existence, MAX_SQRT_PRICE, MAX_TICK,
     MIN_SQRT_PRICE, MIN_TICK, Oracle, Path, Pool, SwapError, SwapRequest, SwapResult, TickArray,
@@ -24,6 +24,17 @@ pub enum PoolState {
     Live,
     /// In doubt until the next full state.
     Doubt(DoubtReason),
+    /// Trusted, but told before its slot was over: the price holds inside the range between the two
+    /// initialised ticks around it, and nothing beyond that range is quoted.
+    Provisional,
+}
+
+impl PoolState {
+    /// Whether quotes may be had, be it of the current range alone.
+    #[must_use]
+    pub const fn is_usable(self) -> bool {
+        matches!(self, Self::Live | Self::Provisional)
+    }
 }
 
 /// Which of the two assumed execution times a path is for.
@@ -95,7 +106,7 @@ impl MarketPool {
                 let sqrt_price = joined([sqrt_price_lo, u64::from(sqrt_price_hi)]);
                 self.pending_price = Some((sqrt_price, joined(liquidity)));
             }
-            Body::PoolMeta { .. } => self.apply_meta(event.body),
+            Body::PoolMeta { .. } => self.apply_meta(event.body, event.flags),
             Body::TickArrayBegin { start_tick_index, exists } => {
                 let existence = if exists == 0 { Existence::Absent } else { Existence::Present };
                 self.array_begun = self.arrays.begin(start_tick_index, existence).is_ok();
@@ -126,7 +137,7 @@ impl MarketPool {
         }
     }
 
-    fn apply_meta(&mut self, body: Body) {
+    fn apply_meta(&mut self, body: Body, flags: Flags) {
         let (
             Body::PoolMeta {
                 tick_current_index,
@@ -165,8 +176,14 @@ impl MarketPool {
             fee_growth_global_a: 0,
             fee_growth_global_b: 0,
         });
-        if self.state == PoolState::Empty {
-            self.state = PoolState::Live;
+        match (self.state, flags.has(Flags::PROVISIONAL)) {
+            // A price alone is no state to begin with.
+            (PoolState::Empty, true) => self.doubt(DoubtReason::BadAccount),
+            (PoolState::Live, true) => self.state = PoolState::Provisional,
+            (PoolState::Empty | PoolState::Provisional, false) => self.state = PoolState::Live,
+            (PoolState::Live, false)
+            | (PoolState::Provisional, true)
+            | (PoolState::Doubt(_), _) => {}
         }
         self.changed = true;
     }
@@ -228,7 +245,8 @@ impl MarketPool {
     ///
     /// # Errors
     ///
-    /// The program's own, and [`SwapError::InvalidState`] for a pool that is not live.
+    /// The program's own, [`SwapError::InvalidState`] for a pool that may not be used, and
+    /// [`SwapError::BeyondCurrentRange`] where a provisional price would leave its range.
     pub fn try_swap(
         &self,
         take: Take,
@@ -236,7 +254,7 @@ impl MarketPool {
         now_s: u64,
         inner_steps_max: u32,
     ) -> Result<SwapResult, SwapError> {
-        let (Some(pool), PoolState::Live) = (&self.pool, self.state) else {
+        let (Some(pool), true) = (&self.pool, self.state.is_usable()) else {
             return Err(SwapError::InvalidState);
         };
         let (direction, amount) = match (self.base, take) {
@@ -247,7 +265,11 @@ impl MarketPool {
         };
         let request =
             SwapRequest { amount, direction, sqrt_price_limit: 0, now_s, inner_steps_max };
-        swap(pool, self.oracle.as_ref(), &self.arrays, &request)
+        let swapped = swap(pool, self.oracle.as_ref(), &self.arrays, &request)?;
+        if self.state == PoolState::Provisional && swapped.ticks_crossed > 0 {
+            return Err(SwapError::BeyondCurrentRange);
+        }
+        Ok(swapped)
     }
 
     /// Carries our own simulated swap until the chain states the pool anew.
@@ -355,6 +377,15 @@ impl MarketPool {
             [Direction::AToB, Direction::BToA].into_iter().zip(&mut self.paths)
         {
             let [now, next] = paths;
+            if self.state == PoolState::Provisional {
+                let (oracle, arrays) = (self.oracle.as_ref(), &self.arrays);
+                now.rebuild_in_range(&pool, oracle, arrays, direction, now_s);
+                if pool.is_adaptive() {
+                    let next_s = now_s.saturating_add(1);
+                    next.rebuild_in_range(&pool, oracle, arrays, direction, next_s);
+                }
+                continue;
+            }
             now.rebuild(&pool, self.oracle.as_ref(), &self.arrays, direction, now_s);
             if pool.is_adaptive() {
                 let next_s = now_s.saturating_add(1);

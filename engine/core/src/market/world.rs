@@ -9,7 +9,7 @@ use engine_model::{Body, MarketId, ParamKey, Venue};
 
 use super::balances::Balances;
 use super::book::{BookState, MarketBook};
-use super::pool::{MarketPool, PoolState};
+use super::pool::MarketPool;
 use crate::num::ratio::mul_div_floor;
 use crate::tables::{LevelSpec, MarketKind, Tables};
 
@@ -151,7 +151,7 @@ impl World {
     pub(crate) fn is_live(&self, market: MarketId) -> bool {
         match self.markets.get(market.index()) {
             Some(Market::Book(book)) => book.state() == BookState::Live,
-            Some(Market::Pool(pool)) => pool.state() == PoolState::Live,
+            Some(Market::Pool(pool)) => pool.state().is_usable(),
             None => false,
         }
     }

@@ -129,7 +129,7 @@ impl World {
             },
             Market::Pool(pool) => {
                 match pool.state() {
-                    PoolState::Live => (),
+                    PoolState::Live | PoolState::Provisional => (),
                     PoolState::Empty => return Err(Code::MarketEmpty),
                     PoolState::Doubt(_) => return Err(Code::MarketInDoubt),
                 }

@@ -278,6 +278,7 @@ fn figures(market: &Market) -> MarketFigures {
             state: match pool.state() {
                 PoolState::Empty => "empty",
                 PoolState::Live => "live",
+                PoolState::Provisional => "provisional",
                 PoolState::Doubt(reason) => reason.name(),
             },
             bids: 0,

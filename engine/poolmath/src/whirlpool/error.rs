@@ -48,6 +48,9 @@ pub enum SwapError {
     },
     /// Ours: an adaptive-fee pool was given without its oracle.
     OracleMissing,
+    /// Ours: the walk leaves the range between the two initialised ticks around the price, and only
+    /// that range is known to hold.
+    BeyondCurrentRange,
     /// Ours: the state contradicts the program's own bounds (zero spacing or tick group, a price or
     /// tick outside the global range).
     InvalidState,
@@ -78,6 +81,7 @@ impl SwapError {
             Self::TooManySteps
             | Self::UnknownArray { .. }
             | Self::OracleMissing
+            | Self::BeyondCurrentRange
             | Self::InvalidState => return None,
         })
     }
@@ -106,6 +110,7 @@ impl SwapError {
             Self::TooManySteps => "TooManySteps",
             Self::UnknownArray { .. } => "UnknownArray",
             Self::OracleMissing => "OracleMissing",
+            Self::BeyondCurrentRange => "BeyondCurrentRange",
             Self::InvalidState => "InvalidState",
         }
     }

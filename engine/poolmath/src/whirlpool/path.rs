@@ -186,6 +186,28 @@ impl Path {
         };
     }
 
+    /// As [`Self::rebuild`], but no further than the next initialised tick: an amount that would
+    /// leave the current range is refused with [`SwapError::BeyondCurrentRange`]. For a state of
+    /// which the price is known and the ticks beyond are not. Allocates nothing.
+    pub fn rebuild_in_range(
+        &mut self,
+        pool: &Pool,
+        oracle: Option<&Oracle>,
+        arrays: &TickArraySet,
+        direction: Direction,
+        now_s: u64,
+    ) {
+        self.rebuild(pool, oracle, arrays, direction, now_s);
+        let crossing = self.segments.iter().position(|segment| segment.ticks_crossed > 0);
+        if let Some(at) = crossing {
+            // The segment that ends on the tick still lies in the range, and its end too: crossing
+            // moves no amounts.
+            self.segments.truncate(at + 1);
+            self.tail = None;
+            self.end = PathEnd::Exhausted(SwapError::BeyondCurrentRange);
+        }
+    }
+
     /// Answers what [`super::swap`] without a price limit answers for the state the path was
     /// rebuilt from: the same amounts, the same errors.
     ///
