@@ -7,20 +7,27 @@ use crate::layout::{OracleAccount, PoolAccount, TickArrayView};
 
 /// Appends price and meta data of a pool.
 pub fn push_pool(account: &PoolAccount, out: &mut Vec<Body>) {
+    out.extend(pool_bodies(account));
+}
+
+/// Price and meta data of a pool.
+#[must_use]
+pub fn pool_bodies(account: &PoolAccount) -> [Body; 2] {
     let [lo, hi] = halves(account.sqrt_price);
     let hi = u32::try_from(hi).expect("Invariant: the price bounds of a read account fit 96 bits");
-    out.push(Body::PoolPrice {
+    let price = Body::PoolPrice {
         sqrt_price_hi: hi,
         sqrt_price_lo: lo,
         liquidity: halves(account.liquidity),
-    });
-    out.push(Body::PoolMeta {
+    };
+    let meta = Body::PoolMeta {
         tick_current_index: account.tick_current_index,
         tick_spacing: account.tick_spacing,
         fee_tier_index: account.fee_tier_index,
         fee_rate_ppm: account.fee_rate_ppm,
         protocol_fee_rate: account.protocol_fee_rate,
-    });
+    };
+    [price, meta]
 }
 
 /// Appends a tick array: its beginning and its initialised ticks in ascending order.

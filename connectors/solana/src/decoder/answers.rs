@@ -6,11 +6,10 @@ use engine_model::{Body, DoubtReason, Event, ParamKey};
 use serde_json::value::RawValue;
 use solana_pubkey::Pubkey;
 
-use super::SolanaDecoder;
 use super::pools::{Arrival, Part, Role, Shown};
 use super::wire::{self, Frame, InContext, RecentFee, Value};
-use crate::address;
-use crate::layout::{self, AccountKind, MintAccount, TOKEN_ACCOUNT_BYTES};
+use super::{Feed, SolanaDecoder, Subscribed};
+use crate::layout::{self, AccountKind};
 
 /// Which of the recent slots' fees becomes the level: the nearest rank at this percentile. The node
 /// reports the least fee that landed in a slot, so the median would miss half of all slots.
@@ -18,9 +17,6 @@ pub const PRIORITY_FEE_PERCENTILE: usize = 75;
 
 /// Most accounts of one answer; nodes take at most a hundred.
 const KEYS_MAX: usize = 1_024;
-
-/// Most mints remembered: two for each of a connection's markets.
-const MINTS_MAX: usize = 2_048;
 
 /// An account of an answer, decoded.
 struct Answered {
@@ -43,6 +39,8 @@ impl SolanaDecoder {
         let is_bootstrap = match &*method {
             "getMultipleAccounts" => true,
             "getRecentPrioritizationFees" => false,
+            // Asked to find a pool, and to compare nodes: no event follows from them.
+            "getAccountInfo" | "getSlot" => return,
             _ => return self.feed.counts.add(Odd::UnknownChannel),
         };
         let refusal = match frame_text(body).map(serde_json::from_str::<Frame<'_>>) {
@@ -91,30 +89,26 @@ impl SolanaDecoder {
             };
             answered.push(Answered { pubkey, shown });
         }
-        for account in &answered {
-            self.learn_mint(account);
+        let feed = &mut self.feed;
+        for Answered { pubkey, shown } in &answered {
+            if let Some((owner, data)) = shown {
+                feed.mints.learn(pubkey, owner, data, &mut feed.counts);
+            }
         }
-        self.judge(&answered, slot, arrival, out);
+        for one in &answered {
+            feed.judge(&one.pubkey, slot, arrival, out);
+        }
         let shown: Vec<_> = answered.iter().map(|one| (one.pubkey, one.shown())).collect();
+        let is_of_parts = shown
+            .iter()
+            .all(|(key, _)| !matches!(feed.pools.role(key), Some(Role { part: Part::Pool, .. })));
+        if is_of_parts {
+            feed.pools.learn_absent_of_live(&shown);
+        }
         for (pubkey, account) in &shown {
             self.answered(pubkey, *account, (slot, complete), &shown, (arrival, out));
         }
         Ok(())
-    }
-
-    /// Says of each pool in the answer whether its mints let it be traded.
-    fn judge(&self, answered: &[Answered], slot: u64, arrival: Arrival, out: &mut Sink) {
-        if self.accepted.is_none() {
-            return;
-        }
-        for one in answered {
-            let Some((market, mints)) = self.feed.pools.market_and_mints(&one.pubkey) else {
-                continue;
-            };
-            let is_tradable = mints.iter().all(|mint| self.is_mint_accepted(mint));
-            out.push(arrival.stamp(slot), market, Body::Status { tradable: u8::from(is_tradable) });
-            out.close(arrival.line);
-        }
     }
 
     /// Owner and data; `None` for a value that cannot be decoded.
@@ -122,23 +116,6 @@ impl SolanaDecoder {
         let text = value.into_text()?;
         let data = self.reader.read(&text.data, text.encoding).ok()?;
         Some((text.owner, data.to_vec()))
-    }
-
-    fn learn_mint(&mut self, account: &Answered) {
-        let Some((owner, data)) = &account.shown else { return };
-        // Vaults and other token accounts belong to the same programs.
-        let is_token_account = data.len() == TOKEN_ACCOUNT_BYTES
-            || data.get(TOKEN_ACCOUNT_BYTES).is_some_and(|kind| *kind == 2);
-        if !address::is_token_program(owner) || is_token_account {
-            return;
-        }
-        match MintAccount::parse(data) {
-            Ok(mint) if self.mints.len() < MINTS_MAX => {
-                self.mints.insert(account.pubkey, mint);
-            }
-            Ok(_) => self.feed.counts.add(Odd::BufferFull),
-            Err(_) => self.feed.counts.add(Odd::BadAccount),
-        }
     }
 
     /// Applies one account of an answer: a pool starts anew with all of its accounts in the answer,
@@ -156,32 +133,22 @@ impl SolanaDecoder {
         let is_known_pool = matches!(feed.pools.role(pubkey), Some(Role { part: Part::Pool, .. }))
             || feed.pools.expects(pubkey);
         if !is_known_pool && AccountKind::of(data) != Some(AccountKind::Pool) {
-            let Some(pool) = layout::pool_of(data) else { return };
-            if shown.iter().any(|(key, _)| *key == pool) {
-                return; // Applied with its pool.
-            }
-            match feed.role_of(pubkey, account) {
-                Some(role) if feed.pools.state(role.pool) == BookState::Live => {
-                    feed.pools.hold(role, pubkey, slot, account, (arrival, &mut feed.counts, out));
-                }
-                Some(_) => feed.counts.add(Odd::BeforeSnapshot),
-                None => feed.counts.add(Odd::UnknownMarket),
-            }
-            return;
+            return feed.answered_part(pubkey, account, slot, shown, (arrival, out));
         }
         let Some(position) = feed.pools.find_pool(pubkey) else {
             return feed.counts.add(Odd::UnknownMarket);
         };
-        if feed.pools.state(position) == BookState::Live {
-            if slot < feed.pools.newest_slot(position) {
-                return feed.counts.add(Odd::StaleUpdate);
-            }
-            feed.counts.add(Odd::RepeatSnapshot);
-        }
-        let done = if complete {
-            feed.pools.bootstrap((position, pubkey), slot, shown, arrival, out)
-        } else {
+        let is_live = feed.pools.state(position) == BookState::Live;
+        let done = if !complete {
             Err(super::pools::Refused::Bad)
+        } else if is_live {
+            let subscriptions = &feed.subscriptions;
+            let subscribed =
+                |key: &Pubkey| subscriptions.values().any(|one| *one == Subscribed::Account(*key));
+            let merged = (arrival, &mut feed.counts, &mut *out);
+            feed.pools.merge((position, pubkey), slot, shown, &subscribed, merged)
+        } else {
+            feed.pools.bootstrap((position, pubkey), slot, shown, arrival, out)
         };
         if done.is_err() {
             feed.counts.add(Odd::BadAccount);
@@ -203,6 +170,58 @@ impl SolanaDecoder {
                 let held = (arrival, &mut feed.counts, &mut *out);
                 feed.pools.hold(frame.role, &frame.pubkey, newest, frame.shown(), held);
             }
+        }
+    }
+}
+
+impl Feed {
+    /// Applies an array or oracle of an answer that may lack its pool.
+    fn answered_part(
+        &mut self,
+        pubkey: &Pubkey,
+        account: Option<Shown<'_>>,
+        slot: u64,
+        shown: &[(Pubkey, Option<Shown<'_>>)],
+        (arrival, out): (Arrival, &mut Sink),
+    ) {
+        let named = account.and_then(|account| layout::pool_of(account.data));
+        let known = self.pools.role(pubkey).filter(|role| role.part != Part::Pool);
+        let pool = named.or_else(|| known.map(|role| self.pools.states[role.pool].pubkey));
+        let Some(pool) = pool else { return };
+        if shown.iter().any(|(key, _)| *key == pool) {
+            return; // Applied with its pool.
+        }
+        match self.role_of(pubkey, account) {
+            Some(role) if self.pools.state(role.pool) == BookState::Live => {
+                let merged = (arrival, &mut self.counts, out);
+                self.pools.merge_part(role, pubkey, slot, account, merged);
+            }
+            Some(_) => self.counts.add(Odd::BeforeSnapshot),
+            None => self.counts.add(Odd::UnknownMarket),
+        }
+    }
+
+    /// Says of a configured pool whether its mints let it be traded.
+    fn judge(&self, pool: &Pubkey, slot: u64, arrival: Arrival, out: &mut Sink) {
+        if !self.mints.are_judged() {
+            return;
+        }
+        let Some((market, mints)) = self.pools.market_and_mints(pool) else { return };
+        let is_tradable = mints.iter().all(|mint| self.mints.is_accepted(mint));
+        out.push(arrival.stamp(slot), market, Body::Status { tradable: u8::from(is_tradable) });
+        out.close(arrival.line);
+    }
+
+    /// The same of every configured pool with this mint.
+    pub(super) fn judge_pools_of(
+        &self,
+        mint: &Pubkey,
+        slot: u64,
+        arrival: Arrival,
+        out: &mut Sink,
+    ) {
+        for pool in self.pools.expected_with(mint) {
+            self.judge(pool, slot, arrival, out);
         }
     }
 }

@@ -16,6 +16,10 @@
 
 mod answers;
 mod early;
+mod hold;
+mod known;
+mod live;
+mod mints;
 mod pools;
 mod tips;
 mod wire;
@@ -28,12 +32,16 @@ use engine_model::{Body, DoubtReason, Event};
 use solana_pubkey::Pubkey;
 
 use self::early::{Early, EarlyFrame};
+use self::mints::Mints;
 use self::pools::{Arrival, Part, Pools, Role, Shown};
 use self::wire::{AccountFrame, Frame, SlotParams, SlotResult};
+use crate::address;
 use crate::data::DataReader;
 use crate::layout::{self, AccountKind, MintAccount, MintPowers};
 
 pub use answers::PRIORITY_FEE_PERCENTILE;
+pub use known::Missed;
+pub(crate) use live::Answered;
 
 /// How long a pool's accounts wait for a later slot unless told otherwise: two slots. Unit: ms.
 pub const HOLD_MS_DEFAULT: u64 = 800;
@@ -54,11 +62,25 @@ pub struct PoolExpected {
     pub mint_b: Pubkey,
 }
 
+/// Whether a pool's own account is published before its slot is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Provisional {
+    /// Everything waits for the end of the slot.
+    #[default]
+    Off,
+    /// An account that comes alone is published at once, with [`engine_model::Flags::PROVISIONAL`],
+    /// where its liquidity is unchanged and no initialised tick lies between the last complete price
+    /// and its own; pools with an adaptive fee, whose fee comes with another account, never.
+    On,
+}
+
 /// A request that we sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Subscribed {
     Account(Pubkey),
     Slots,
+    /// The end of a subscription.
+    End(u64),
 }
 
 /// Decoder of one connection to a node.
@@ -69,10 +91,8 @@ pub struct SolanaDecoder {
     feed: Feed,
     /// Sent and not yet answered, by request id.
     requests: BTreeMap<u64, Subscribed>,
-    /// Mints that an answer has shown.
-    mints: BTreeMap<Pubkey, MintAccount>,
-    /// Powers accepted by mint; none: nobody asked for the pools to be judged by their mints.
-    accepted: Option<BTreeMap<Pubkey, MintPowers>>,
+    /// How the last input answered a request.
+    answered: Option<Answered>,
 }
 
 /// Everything but the reader, whose answer is borrowed while this changes.
@@ -82,6 +102,7 @@ struct Feed {
     counts: OddCounts,
     /// By subscription id.
     subscriptions: BTreeMap<u64, Subscribed>,
+    mints: Mints,
     early: Early,
     slot_highest: u64,
 }
@@ -100,12 +121,12 @@ impl SolanaDecoder {
                 pools: Pools::new(markets, expected, hold_ms),
                 counts: OddCounts::default(),
                 subscriptions: BTreeMap::new(),
+                mints: Mints::default(),
                 early: Early::default(),
                 slot_highest: 0,
             },
             requests: BTreeMap::new(),
-            mints: BTreeMap::new(),
-            accepted: None,
+            answered: None,
         }
     }
 
@@ -113,16 +134,7 @@ impl SolanaDecoder {
     /// traded: only when both mints were shown, neither takes a transfer fee (the sizing does not
     /// model one), and each one's powers are among those accepted for it by name.
     pub fn judge_mints(&mut self, accepted: impl IntoIterator<Item = (Pubkey, MintPowers)>) {
-        self.accepted = Some(accepted.into_iter().collect());
-    }
-
-    /// Whether a mint's powers are accepted; false while it was not shown.
-    fn is_mint_accepted(&self, mint: &Pubkey) -> bool {
-        let accepted = self.accepted.as_ref().and_then(|all| all.get(mint)).copied();
-        self.mints.get(mint).is_some_and(|shown| {
-            shown.transfer_fees.is_none()
-                && shown.powers.without(accepted.unwrap_or_default()).is_empty()
-        })
+        self.feed.mints.accept(accepted);
     }
 
     /// Reads frames this way from now on.
@@ -133,13 +145,13 @@ impl SolanaDecoder {
     /// What others may do to holders of a mint; `None` while no answer has shown it.
     #[must_use]
     pub fn mint_powers(&self, mint: &Pubkey) -> Option<MintPowers> {
-        self.mints.get(mint).map(|mint| mint.powers)
+        self.feed.mints.get(mint).map(|mint| mint.powers)
     }
 
     /// A mint that an answer has shown.
     #[must_use]
     pub fn mint(&self, mint: &Pubkey) -> Option<&MintAccount> {
-        self.mints.get(mint)
+        self.feed.mints.get(mint)
     }
 
     fn connected(&mut self, arrival: Arrival, out: &mut Sink) {
@@ -162,6 +174,10 @@ impl SolanaDecoder {
                 None => return self.feed.counts.add(Odd::BadShape),
             },
             "slotSubscribe" => Subscribed::Slots,
+            "accountUnsubscribe" => match wire::first_number(params) {
+                Some(id) => Subscribed::End(id),
+                None => return self.feed.counts.add(Odd::BadShape),
+            },
             // Whatever else is sent has no notifications that this decoder reads.
             _ => return,
         };
@@ -219,7 +235,7 @@ impl SolanaDecoder {
                 Err(_) => self.feed.counts.add(Odd::BadShape),
             },
             Some(_) => self.feed.counts.add(Odd::UnknownChannel),
-            None => self.answer(frame),
+            None => self.answer(frame, arrival, out),
         }
     }
 
@@ -235,19 +251,27 @@ impl SolanaDecoder {
         self.feed.account(*subscription, *slot, shown, arrival, out);
     }
 
-    /// The answer to a subscription request.
-    fn answer(&mut self, frame: &Frame<'_>) {
-        if frame.error.is_some() {
+    /// The answer to a request on the connection.
+    fn answer(&mut self, frame: &Frame<'_>, arrival: Arrival, out: &mut Sink) {
+        if let Some(error) = frame.error {
             if let Some(id) = frame.id() {
-                self.requests.remove(&id);
+                // A subscription that cannot be ended is none.
+                if let Some(Subscribed::End(subscription)) = self.requests.remove(&id) {
+                    self.feed.unsubscribed(subscription, arrival, out);
+                }
+                self.answered = Some(Answered { id, outcome: Err(wire::error_code(error)) });
             }
             return self.feed.counts.add(Odd::VenueError);
         }
         let (Some(id), Some(result)) = (frame.id(), frame.result) else {
             return self.feed.counts.add(Odd::BadShape);
         };
+        self.answered = Some(Answered { id, outcome: Ok(()) });
         // Others than subscriptions are answered too; what is not asked for here is left alone.
         let Some(subscribed) = self.requests.remove(&id) else { return };
+        if let Subscribed::End(subscription) = subscribed {
+            return self.feed.unsubscribed(subscription, arrival, out);
+        }
         match serde_json::from_str::<u64>(result.get()) {
             Ok(_) if self.feed.subscriptions.len() >= SUBSCRIPTIONS_MAX => {
                 self.feed.counts.add(Odd::BufferFull);
@@ -289,12 +313,34 @@ impl Feed {
         };
         self.pools.publish_before(slot, arrival.recv_ns, out);
         let Some(role) = self.role_of(&pubkey, shown) else {
-            return self.counts.add(Odd::UnknownMarket);
+            return self.other_account(&pubkey, slot, shown, arrival, out);
         };
+        self.pools.note_streamed(role, &pubkey, arrival.recv_ns);
         if self.pools.state(role.pool) == BookState::Live {
             self.pools.hold(role, &pubkey, slot, shown, (arrival, &mut self.counts, out));
         } else if !self.early.keep(EarlyFrame::of(role, pubkey, slot, shown)) {
             self.counts.add(Odd::BufferFull);
+        }
+    }
+
+    /// An account that is no part of a pool: a mint, or what fees are set by.
+    fn other_account(
+        &mut self,
+        pubkey: &Pubkey,
+        slot: u64,
+        shown: Option<Shown<'_>>,
+        arrival: Arrival,
+        out: &mut Sink,
+    ) {
+        match shown {
+            Some(shown) if address::is_token_program(&shown.owner) => {
+                if self.mints.learn(pubkey, &shown.owner, shown.data, &mut self.counts) {
+                    self.judge_pools_of(pubkey, slot, arrival, out);
+                }
+            }
+            // What a pool's fee is stands in the pool; these say what new pools begin with.
+            Some(shown) if known::is_fee_account(shown.data) => {}
+            Some(_) | None => self.counts.add(Odd::UnknownMarket),
         }
     }
 
@@ -348,6 +394,7 @@ impl Feed {
 impl Decoder for SolanaDecoder {
     fn decode(&mut self, recv_ns: u64, line: u64, input: Input<'_>, out: &mut Sink) {
         let arrival = Arrival { recv_ns, line };
+        self.answered = None;
         self.feed.pools.publish_overdue(recv_ns, out);
         match input {
             Input::Connected | Input::Closed => self.connected(arrival, out),

@@ -2,24 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use connector_net::Markets;
 use connector_net::books::{BookState, mark_snapshot};
 use connector_net::decode::{Sink, Stamp};
-use connector_net::{Markets, Odd, OddCounts};
 use engine_model::units::NS_PER_MS;
-use engine_model::{Body, DoubtReason, MarketId, Venue};
+use engine_model::{Body, MarketId, Venue};
 use solana_pubkey::Pubkey;
 
-use super::PoolExpected;
+use super::known::{Known, Missed};
+use super::{PoolExpected, Provisional};
 use crate::address;
 use crate::events;
 use crate::layout::{
     self, AccountKind, LayoutError, OracleAccount, PoolAccount, TickArrayView, array_ticks,
     start_is_valid,
 };
-
-/// Most events that may wait for the end of a slot: eleven full arrays and the pool. One slot of one
-/// pool rarely touches three.
-const HELD_EVENTS_MAX: usize = 1_024;
 
 /// Most addresses that may be learned. A connection carries fewer subscriptions than that.
 const ADDRESSES_MAX: usize = 4_096;
@@ -91,21 +88,39 @@ impl Arrival {
 #[derive(Debug, Default)]
 pub(super) struct PoolState {
     pub(super) state: BookState,
+    pub(super) pubkey: Pubkey,
     /// What must not change while the pool lives; from the bootstrap.
-    fixed: Option<PoolAccount>,
-    program: Pubkey,
+    pub(super) fixed: Option<PoolAccount>,
+    pub(super) program: Pubkey,
     /// Slot of the bootstrap. Earlier frames are older than what it showed.
-    snapshot_slot: u64,
+    pub(super) snapshot_slot: u64,
     /// Highest slot published or held.
-    newest_slot: u64,
-    held: Vec<Body>,
-    held_since_ns: u64,
-    held_line: u64,
+    pub(super) newest_slot: u64,
+    pub(super) held: Vec<Body>,
+    pub(super) held_since_ns: u64,
+    pub(super) held_line: u64,
+    /// The newest pool account held.
+    pub(super) held_account: Option<PoolAccount>,
+    /// Whether what is held is the pool's account alone.
+    pub(super) held_alone: bool,
+    /// The newest pool account published with its whole slot.
+    pub(super) complete: Option<PoolAccount>,
+    /// Newest account of each address, whatever of it was published.
+    pub(super) known: BTreeMap<Pubkey, Known>,
+    /// Initialised ticks of each known array, by its first tick.
+    pub(super) bitmaps: BTreeMap<i32, u128>,
+    /// Whether the end of the slot publishes all that is known, not what is held alone.
+    pub(super) restate: bool,
 }
 
 impl PoolState {
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.held.clear();
+        self.held_account = None;
+        self.restate = false;
+        self.complete = None;
+        self.known.clear();
+        self.bitmaps.clear();
         self.snapshot_slot = 0;
         self.newest_slot = 0;
     }
@@ -117,9 +132,13 @@ pub(super) struct Pools {
     pub(super) markets: Markets,
     expected: Vec<PoolExpected>,
     /// By position in the markets.
-    states: Vec<PoolState>,
+    pub(super) states: Vec<PoolState>,
     roles: BTreeMap<Pubkey, Role>,
-    hold_ns: u64,
+    pub(super) hold_ns: u64,
+    pub(super) provisional: Provisional,
+    pub(super) missed: Vec<Missed>,
+    /// Answers that agreed with what was known.
+    pub(super) agreed: u64,
 }
 
 impl Pools {
@@ -130,6 +149,9 @@ impl Pools {
             states: Vec::new(),
             roles: BTreeMap::new(),
             hold_ns: hold_ms.saturating_mul(NS_PER_MS),
+            provisional: Provisional::Off,
+            missed: Vec::new(),
+            agreed: 0,
         }
     }
 
@@ -159,6 +181,12 @@ impl Pools {
         Some((self.markets.get(position).id, [expected.mint_a, expected.mint_b]))
     }
 
+    /// Configured pools with this mint.
+    pub(super) fn expected_with(&self, mint: &Pubkey) -> impl Iterator<Item = &Pubkey> {
+        let with = self.expected.iter().filter(|one| one.mint_a == *mint || one.mint_b == *mint);
+        with.map(|one| &one.pool)
+    }
+
     fn learn(&mut self, pubkey: Pubkey, role: Role) -> Result<(), Refused> {
         if self.roles.len() >= ADDRESSES_MAX {
             return Err(Refused::Foreign);
@@ -176,12 +204,17 @@ impl Pools {
         while self.states.len() <= position {
             self.states.push(PoolState::default());
         }
+        self.states[position].pubkey = *pubkey;
         self.learn(*pubkey, Role { pool: position, part: Part::Pool }).ok()?;
         Some(position)
     }
 
     /// Reads the pool account for `position` and checks it against what is expected of the pool.
-    fn read_pool(&self, pubkey: &Pubkey, shown: Shown<'_>) -> Result<PoolAccount, Refused> {
+    pub(super) fn read_pool(
+        &self,
+        pubkey: &Pubkey,
+        shown: Shown<'_>,
+    ) -> Result<PoolAccount, Refused> {
         let account = PoolAccount::parse(shown.data)?;
         let good = match self.expected.iter().find(|expected| expected.pool == *pubkey) {
             Some(expected) => {
@@ -204,21 +237,36 @@ impl Pools {
         out: &mut Sink,
     ) -> Result<(), Refused> {
         let own = shown.iter().find(|(key, _)| key == pubkey).and_then(|(_, shown)| *shown);
-        let account = self.read_pool(pubkey, own.ok_or(Refused::Bad)?)?;
-        let program = own.map(|shown| shown.owner).unwrap_or_default();
+        let own = own.ok_or(Refused::Bad)?;
+        let account = self.read_pool(pubkey, own)?;
         {
             let pool = &mut self.states[position];
-            // What is held of the same slot shows its end, so it is never older than the answer.
-            if pool.newest_slot != slot {
-                pool.held.clear();
-            }
+            pool.held.clear();
+            pool.forget();
             pool.fixed = Some(account);
-            pool.program = program;
-            pool.snapshot_slot = slot;
-            pool.newest_slot = slot;
+            pool.program = own.owner;
         }
+        let bodies = self.state_bodies((position, pubkey), &account, shown)?;
+        for (key, shown) in shown {
+            self.note(position, key, slot, *shown)?;
+        }
+        let pool = &mut self.states[position];
+        pool.snapshot_slot = slot;
+        pool.newest_slot = slot;
+        pool.complete = Some(account);
+        self.publish_state(position, bodies, arrival, out);
+        Ok(())
+    }
+
+    /// The whole state of a pool as the bodies of a snapshot.
+    pub(super) fn state_bodies(
+        &mut self,
+        (position, pubkey): (usize, &Pubkey),
+        account: &PoolAccount,
+        shown: &[(Pubkey, Option<Shown<'_>>)],
+    ) -> Result<Vec<Body>, Refused> {
         let mut bodies = vec![Body::BookClear];
-        events::push_pool(&account, &mut bodies);
+        events::push_pool(account, &mut bodies);
         for (key, shown) in shown {
             let Some(shown) = shown else { continue };
             match layout::pool_of(shown.data) {
@@ -230,20 +278,31 @@ impl Pools {
                 Some(_) | None => {}
             }
         }
-        self.push_absent(position, (pubkey, &account), shown, &mut bodies)?;
+        self.learn_absent((position, pubkey), account, shown)?;
+        self.push_absent(position, shown, &mut bodies);
+        Ok(bodies)
+    }
+
+    /// Publishes the whole state of a pool as one batch, in its newest slot.
+    pub(super) fn publish_state(
+        &mut self,
+        position: usize,
+        bodies: Vec<Body>,
+        arrival: Arrival,
+        out: &mut Sink,
+    ) {
         let market = self.markets.get(position).id;
-        let stamp = arrival.stamp(slot);
+        let stamp = arrival.stamp(self.states[position].newest_slot);
         for body in bodies {
             out.push(stamp, market, body);
         }
         mark_snapshot(out);
         out.close(arrival.line);
         self.states[position].state = BookState::Live;
-        Ok(())
     }
 
     /// Whether an account that names no pool should have named this one.
-    fn must_be_part(&self, position: usize, pubkey: &Pubkey, data: &[u8]) -> bool {
+    pub(super) fn must_be_part(&self, position: usize, pubkey: &Pubkey, data: &[u8]) -> bool {
         match self.role(pubkey) {
             Some(Role { pool, part }) => pool == position && part != Part::Pool,
             None => matches!(
@@ -257,25 +316,28 @@ impl Pools {
         }
     }
 
-    /// Appends an array or oracle of a pool whose fixed part is known.
-    fn push_part(
+    /// Appends an array or oracle of a pool whose fixed part is known. Gives the initialised ticks
+    /// of an array, nothing for an oracle.
+    pub(super) fn push_part(
         &mut self,
         position: usize,
         pool_key: &Pubkey,
         pubkey: &Pubkey,
         shown: Shown<'_>,
         out: &mut Vec<Body>,
-    ) -> Result<(), Refused> {
+    ) -> Result<u128, Refused> {
         let pool = &self.states[position];
         let fixed = pool.fixed.ok_or(Refused::Foreign)?;
         if shown.owner != pool.program {
             return Err(Refused::Bad);
         }
+        let mut bitmap = 0;
         let part = match AccountKind::of(shown.data).ok_or(Refused::Bad)? {
             AccountKind::FixedTickArray | AccountKind::DynamicTickArray => {
                 let view = TickArrayView::parse(shown.data)?;
                 view.check_spacing(fixed.tick_spacing)?;
                 events::push_array(&view, fixed.tick_spacing, out);
+                bitmap = view.bitmap();
                 Part::Array { start_tick_index: view.start_tick_index() }
             }
             AccountKind::Oracle => {
@@ -289,7 +351,7 @@ impl Pools {
         };
         let role = Role { pool: position, part };
         match self.role(pubkey) {
-            Some(known) if known == role => Ok(()),
+            Some(known) if known == role => Ok(bitmap),
             Some(_) => Err(Refused::Bad),
             None => {
                 // Once per address: what an account says of itself must lead to where it stands.
@@ -303,207 +365,58 @@ impl Pools {
                 if derived != *pubkey {
                     return Err(Refused::Bad);
                 }
-                self.learn(*pubkey, role)
+                self.learn(*pubkey, role)?;
+                Ok(bitmap)
             }
         }
     }
 
-    /// Appends the arrays that the bootstrap asked for and the chain does not have. Which array an
-    /// address without an account stands for is found by deriving those around the price.
-    fn push_absent(
+    /// Learns which of a pool's parts the addresses without an account stand for, by deriving those
+    /// around its price.
+    pub(super) fn learn_absent(
         &mut self,
-        position: usize,
-        (pool_key, account): (&Pubkey, &PoolAccount),
+        (position, pool_key): (usize, &Pubkey),
+        account: &PoolAccount,
         shown: &[(Pubkey, Option<Shown<'_>>)],
-        out: &mut Vec<Body>,
     ) -> Result<(), Refused> {
         let absent = || shown.iter().filter(|(_, shown)| shown.is_none()).map(|(key, _)| key);
-        if absent().any(|key| self.role(key).is_none()) {
-            let program = self.states[position].program;
-            let length = array_ticks(account.tick_spacing);
-            let base = account.tick_current_index.div_euclid(length) * length;
-            for array in -ABSENT_ARRAYS_EACH_WAY..=ABSENT_ARRAYS_EACH_WAY {
-                let start_tick_index = base.saturating_add(array.saturating_mul(length));
-                if start_is_valid(start_tick_index, account.tick_spacing) {
-                    let key = address::tick_array_address(&program, pool_key, start_tick_index);
-                    if absent().any(|absent| *absent == key) {
-                        let part = Part::Array { start_tick_index };
-                        self.learn(key, Role { pool: position, part })?;
-                    }
+        if absent().all(|key| self.role(key).is_some()) {
+            return Ok(());
+        }
+        let program = self.states[position].program;
+        let length = array_ticks(account.tick_spacing);
+        let base = account.tick_current_index.div_euclid(length) * length;
+        for array in -ABSENT_ARRAYS_EACH_WAY..=ABSENT_ARRAYS_EACH_WAY {
+            let start_tick_index = base.saturating_add(array.saturating_mul(length));
+            if start_is_valid(start_tick_index, account.tick_spacing) {
+                let key = address::tick_array_address(&program, pool_key, start_tick_index);
+                if absent().any(|absent| *absent == key) {
+                    let part = Part::Array { start_tick_index };
+                    self.learn(key, Role { pool: position, part })?;
                 }
             }
-            let key = address::oracle_address(&program, pool_key);
-            if absent().any(|absent| *absent == key) {
-                self.learn(key, Role { pool: position, part: Part::Oracle })?;
-            }
         }
-        for key in absent() {
-            if let Some(Role { pool, part: Part::Array { start_tick_index } }) = self.role(key)
-                && pool == position
-            {
-                events::push_absent_array(start_tick_index, out);
-            }
+        let key = address::oracle_address(&program, pool_key);
+        if absent().any(|absent| *absent == key) {
+            self.learn(key, Role { pool: position, part: Part::Oracle })?;
         }
         Ok(())
     }
 
-    /// Holds an account of a live pool until its slot is over.
-    pub(super) fn hold(
-        &mut self,
-        role: Role,
-        pubkey: &Pubkey,
-        slot: u64,
-        shown: Option<Shown<'_>>,
-        (arrival, counts, out): (Arrival, &mut OddCounts, &mut Sink),
-    ) {
-        let position = role.pool;
-        let pool = &self.states[position];
-        if slot < pool.snapshot_slot {
-            // Older than what the bootstrap has shown already.
-            counts.add(Odd::StaleUpdate);
-            return;
-        }
-        if slot < pool.newest_slot {
-            counts.add(Odd::SlotBackwards);
-            self.doubt(position, DoubtReason::Fork, slot, arrival, out);
-            return;
-        }
-        if slot > pool.newest_slot {
-            self.publish(position, arrival.recv_ns, out);
-        }
-        let mut held = core::mem::take(&mut self.states[position].held);
-        let was_empty = held.is_empty();
-        let done = self.push_update(role, pubkey, shown, &mut held);
-        let full = held.len() > HELD_EVENTS_MAX;
-        let pool = &mut self.states[position];
-        pool.held = held;
-        match done {
-            Ok(()) if !full => {
-                pool.newest_slot = slot;
-                pool.held_line = arrival.line;
-                if was_empty {
-                    pool.held_since_ns = arrival.recv_ns;
-                }
-            }
-            Ok(()) => {
-                counts.add(Odd::BufferFull);
-                self.doubt(position, DoubtReason::TooLarge, slot, arrival, out);
-            }
-            Err(_) => {
-                counts.add(Odd::BadAccount);
-                self.doubt(position, DoubtReason::BadAccount, slot, arrival, out);
-            }
-        }
-    }
-
-    fn push_update(
-        &mut self,
-        role: Role,
-        pubkey: &Pubkey,
-        shown: Option<Shown<'_>>,
-        out: &mut Vec<Body>,
-    ) -> Result<(), Refused> {
-        let position = role.pool;
-        match (role.part, shown) {
-            (Part::Pool, Some(shown)) => {
-                let account = self.read_pool(pubkey, shown)?;
-                let pool = &self.states[position];
-                let same = pool.fixed.is_some_and(|fixed| {
-                    shown.owner == pool.program
-                        && fixed.tick_spacing == account.tick_spacing
-                        && fixed.fee_tier_index == account.fee_tier_index
-                        && fixed.mint_a == account.mint_a
-                        && fixed.mint_b == account.mint_b
-                });
-                if !same {
-                    return Err(Refused::Bad);
-                }
-                events::push_pool(&account, out);
-                Ok(())
-            }
-            (Part::Array { .. } | Part::Oracle, Some(shown)) => {
-                let pool_key = layout::pool_of(shown.data).ok_or(Refused::Bad)?;
-                match self.role(&pool_key) {
-                    Some(Role { pool, part: Part::Pool }) if pool == position => {}
-                    _ => return Err(Refused::Bad),
-                }
-                self.push_part(position, &pool_key, pubkey, shown, out)
-            }
-            (Part::Array { start_tick_index }, None) => {
-                events::push_absent_array(start_tick_index, out);
-                Ok(())
-            }
-            // A pool and its oracle cannot be closed.
-            (Part::Pool | Part::Oracle, None) => Err(Refused::Bad),
-        }
-    }
-
-    /// Publishes what a pool holds as one batch, under the line of its last frame.
-    fn publish(&mut self, position: usize, recv_ns: u64, out: &mut Sink) {
-        let pool = &mut self.states[position];
-        if pool.held.is_empty() {
-            return;
-        }
-        let arrival = Arrival { recv_ns, line: pool.held_line };
-        let stamp = arrival.stamp(pool.newest_slot);
-        let market = self.markets.get(position).id;
-        for body in pool.held.drain(..) {
-            out.push(stamp, market, body);
-        }
-        out.close(arrival.line);
-    }
-
-    /// Publishes what belongs to slots before this one: the node is done with them.
-    pub(super) fn publish_before(&mut self, slot: u64, recv_ns: u64, out: &mut Sink) {
-        for position in 0..self.states.len() {
-            if self.states[position].newest_slot < slot {
-                self.publish(position, recv_ns, out);
-            }
-        }
-    }
-
-    /// Publishes what was held long enough.
-    pub(super) fn publish_overdue(&mut self, recv_ns: u64, out: &mut Sink) {
-        for position in 0..self.states.len() {
-            let held_ns = recv_ns.saturating_sub(self.states[position].held_since_ns);
-            if held_ns >= self.hold_ns {
-                self.publish(position, recv_ns, out);
-            }
-        }
-    }
-
-    /// Puts a pool in doubt, as a batch of its own; what it held is dropped. A pool that has shown
-    /// nothing yet has nothing to doubt.
-    pub(super) fn doubt(
-        &mut self,
+    /// Appends the arrays that an answer asked for and the chain does not have.
+    fn push_absent(
+        &self,
         position: usize,
-        reason: DoubtReason,
-        slot: u64,
-        arrival: Arrival,
-        out: &mut Sink,
+        shown: &[(Pubkey, Option<Shown<'_>>)],
+        out: &mut Vec<Body>,
     ) {
-        let pool = &mut self.states[position];
-        pool.forget();
-        if pool.state != BookState::Live {
-            return;
-        }
-        pool.state = BookState::Doubted;
-        out.push(arrival.stamp(slot), self.markets.get(position).id, Body::BookDoubt { reason });
-        out.close(arrival.line);
-    }
-
-    /// Puts every live pool in doubt.
-    pub(super) fn doubt_all(&mut self, reason: DoubtReason, arrival: Arrival, out: &mut Sink) {
-        for position in 0..self.states.len() {
-            self.doubt(position, reason, 0, arrival, out);
-        }
-    }
-
-    /// The connection began anew: live pools are in doubt and all wait for a bootstrap.
-    pub(super) fn restart(&mut self, arrival: Arrival, out: &mut Sink) {
-        self.doubt_all(DoubtReason::Disconnected, arrival, out);
-        for pool in &mut self.states {
-            pool.state = BookState::Empty;
+        for (key, shown) in shown {
+            if shown.is_none()
+                && let Some(Role { pool, part: Part::Array { start_tick_index } }) = self.role(key)
+                && pool == position
+            {
+                events::push_absent_array(start_tick_index, out);
+            }
         }
     }
 

@@ -216,6 +216,21 @@ pub(super) fn first_key(params: Option<&RawValue>) -> Option<Pubkey> {
     key.0.parse().ok()
 }
 
+/// The number that a list of parameters begins with.
+pub(super) fn first_number(params: Option<&RawValue>) -> Option<u64> {
+    let list: Vec<&RawValue> = serde_json::from_str(params?.get()).ok()?;
+    serde_json::from_str(list.first()?.get()).ok()
+}
+
+/// The code of an error object; 0 where it names none.
+pub(super) fn error_code(error: &RawValue) -> i64 {
+    #[derive(Deserialize)]
+    struct Code {
+        code: i64,
+    }
+    serde_json::from_str(error.get()).map_or(0, |Code { code }| code)
+}
+
 /// The list of addresses that a list of parameters begins with.
 pub(super) fn key_list(params: Option<&RawValue>) -> Option<Vec<Pubkey>> {
     let list: Vec<&RawValue> = serde_json::from_str(params?.get()).ok()?;
