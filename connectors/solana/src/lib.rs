@@ -18,6 +18,7 @@ pub mod input;
 pub mod layout;
 pub mod outcome;
 pub mod quote;
+pub mod session;
 pub mod swaps;
 
 pub use decoder::{PoolExpected, SolanaDecoder};

@@ -168,11 +168,13 @@ pub enum Cause {
     Overrun = 16,
     /// An operator or the end of the process.
     Stopped = 17,
+    /// A better address has been well for long enough.
+    Preferred = 18,
 }
 
 impl Cause {
     /// Every cause, in index order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Closed,
         Self::Broken,
         Self::Dns,
@@ -191,6 +193,7 @@ impl Cause {
         Self::Lagging,
         Self::Overrun,
         Self::Stopped,
+        Self::Preferred,
     ];
 
     /// The name used in reports and metrics.
@@ -215,6 +218,7 @@ impl Cause {
             Self::Lagging => "lagging",
             Self::Overrun => "overrun",
             Self::Stopped => "stopped",
+            Self::Preferred => "preferred",
         }
     }
 }

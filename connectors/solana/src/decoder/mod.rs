@@ -42,6 +42,7 @@ use crate::layout::{self, AccountKind, MintAccount, MintPowers};
 pub use answers::PRIORITY_FEE_PERCENTILE;
 pub use known::Missed;
 pub(crate) use live::Answered;
+pub(crate) use wire::AccountAnswer;
 
 /// How long a pool's accounts wait for a later slot unless told otherwise: two slots. Unit: ms.
 pub const HOLD_MS_DEFAULT: u64 = 800;

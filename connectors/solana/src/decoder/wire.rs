@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use solana_pubkey::Pubkey;
 
-use crate::data::DataEncoding;
+use crate::data::{DataEncoding, DataReader};
 
 /// What an account notification says. Both readers produce this.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -309,6 +309,25 @@ pub(super) fn typed_account(params: &str) -> Option<AccountFrame<'_>> {
         None => None,
     };
     Some(AccountFrame { subscription, slot: result.context.slot, account })
+}
+
+/// The answer to a question for one account.
+pub(crate) struct AccountAnswer<'a> {
+    pub(crate) slot: u64,
+    /// Owner and data; `None` where the chain has no such account.
+    pub(crate) account: Option<(Pubkey, &'a [u8])>,
+}
+
+impl<'a> AccountAnswer<'a> {
+    /// Reads the result; `None` for another shape, or data that is none.
+    pub(crate) fn read(result: &RawValue, reader: &'a mut DataReader) -> Option<Self> {
+        let answer: InContext<Option<Value<'_>>> = serde_json::from_str(result.get()).ok()?;
+        let slot = answer.context.slot;
+        let Some(value) = answer.value else { return Some(Self { slot, account: None }) };
+        let text = value.into_text()?;
+        let data = reader.read(&text.data, text.encoding).ok()?;
+        Some(Self { slot, account: Some((text.owner, data)) })
+    }
 }
 
 /// The parameters of a slot notification.
