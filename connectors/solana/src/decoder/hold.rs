@@ -58,6 +58,7 @@ impl Pools {
                 pool.held_account = account.or(pool.held_account);
                 self.note_checked(role, pubkey, slot, (shown, bitmap));
                 if let Some(account) = account {
+                    self.moved = true;
                     self.publish_provisional(position, &account, arrival, out);
                 }
             }

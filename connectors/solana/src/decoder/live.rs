@@ -108,6 +108,11 @@ impl SolanaDecoder {
         of_key.map(|(id, _)| *id).next_back()
     }
 
+    /// Whether a live pool's own account has come since this was last asked, published or held.
+    pub(crate) fn take_moved(&mut self) -> bool {
+        core::mem::take(&mut self.feed.pools.moved)
+    }
+
     /// How the last input answered a request on the connection, if it did.
     pub(crate) fn take_answered(&mut self) -> Option<Answered> {
         self.answered.take()

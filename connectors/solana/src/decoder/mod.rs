@@ -396,7 +396,10 @@ impl Decoder for SolanaDecoder {
     fn decode(&mut self, recv_ns: u64, line: u64, input: Input<'_>, out: &mut Sink) {
         let arrival = Arrival { recv_ns, line };
         self.answered = None;
-        self.feed.pools.publish_overdue(recv_ns, out);
+        // What we say ourselves shows nothing of the chain, and what it is decoded for is not read.
+        if !matches!(input, Input::Sent(_)) {
+            self.feed.pools.publish_overdue(recv_ns, out);
+        }
         match input {
             Input::Connected | Input::Closed => self.connected(arrival, out),
             Input::Sent(text) => self.sent(text),

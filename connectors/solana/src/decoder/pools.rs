@@ -139,6 +139,8 @@ pub(super) struct Pools {
     pub(super) missed: Vec<Missed>,
     /// Answers that agreed with what was known.
     pub(super) agreed: u64,
+    /// Whether a pool's own account has come since somebody asked.
+    pub(super) moved: bool,
 }
 
 impl Pools {
@@ -152,6 +154,7 @@ impl Pools {
             provisional: Provisional::Off,
             missed: Vec::new(),
             agreed: 0,
+            moved: false,
         }
     }
 

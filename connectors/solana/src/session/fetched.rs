@@ -170,6 +170,10 @@ impl SolanaSession {
         let text = format!("pool {pool}: the accounts read for it contradict each other");
         self.problems.insert(About::Pool(index), text);
         self.try_again(index, now_ns);
+        let tries = self.tasks[index].tries;
+        if tries >= self.settings.bounds.faults_max && self.nodes.has_others() {
+            self.leave(Cause::VenueError, now_ns, asks);
+        }
     }
 
     fn try_again(&mut self, index: usize, now_ns: u64) {
@@ -194,16 +198,16 @@ impl SolanaSession {
                 self.try_again(index, now_ns);
                 Some(index)
             }
-            What::Locate(_) | What::Read(_) => None,
-            What::Check | What::Slot | What::Fees | What::Tip => None,
+            What::Locate(_) | What::Read(_) | What::Check | What::Slot | What::Fees | What::Tip => {
+                None
+            }
         };
         match outcome {
-            Outcome::Result(_) => {}
             Outcome::Failed => self.note_fault(pending.node, now_ns, asks),
             Outcome::Unhealthy if self.nodes.has_others() => {
                 self.leave(Cause::Lagging, now_ns, asks);
             }
-            Outcome::Unhealthy => {}
+            Outcome::Unhealthy | Outcome::Result(_) => {}
             Outcome::Behind => {
                 let tries = index.map_or(0, |index| self.tasks[index].tries);
                 let is_too_far = tries >= self.settings.bounds.behind_tries_max;

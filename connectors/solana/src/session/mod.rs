@@ -97,6 +97,7 @@ enum About {
 
 /// When things that come again are due. Unit: Unix nanoseconds; `u64::MAX` for never.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "the unit belongs to every name")]
 struct Clocks {
     check_ns: u64,
     lag_ns: u64,
@@ -226,7 +227,13 @@ impl SolanaSession {
         asks.reconnect(cause);
     }
 
-    fn ask(&mut self, what: What, node: usize, now_ns: u64, make: impl FnOnce(u64) -> Fetch) -> Fetch {
+    fn ask(
+        &mut self,
+        what: What,
+        node: usize,
+        now_ns: u64,
+        make: impl FnOnce(u64) -> Fetch,
+    ) -> Fetch {
         self.last_tag += 1;
         let tag = self.last_tag;
         self.pending.insert(tag, Pending { what, node, asked_ns: now_ns });
@@ -254,6 +261,8 @@ impl SolanaSession {
             self.leave(Cause::VenueError, now_ns, asks);
         } else if self.is_behind_other() {
             self.leave(Cause::Lagging, now_ns, asks);
+        } else if self.is_pool_missing(now_ns) {
+            self.leave(Cause::SnapshotLate, now_ns, asks);
         } else if self.nodes.better(now_ns).is_some() {
             self.leave(Cause::Preferred, now_ns, asks);
         } else {
@@ -272,6 +281,22 @@ impl SolanaSession {
         self.slot > 0 && self.nodes.has_others() && self.shared.other_slot() > reached
     }
 
+    /// Whether a pool has been without a state for too long, and nothing explains it that another
+    /// connection would not mend.
+    fn is_pool_missing(&mut self, now_ns: u64) -> bool {
+        let Self { tasks, decoder, problems, settings, .. } = self;
+        let mut is_missing = false;
+        for (index, task) in tasks.iter_mut().enumerate() {
+            if decoder.is_live(task.pool()) || problems.contains_key(&About::Pool(index)) {
+                task.missing_ns = None;
+            } else {
+                let since_ns = *task.missing_ns.get_or_insert(now_ns);
+                is_missing |= now_ns.saturating_sub(since_ns) >= settings.bounds.live_within_ns;
+            }
+        }
+        is_missing
+    }
+
     fn next_due_ns(&self) -> u64 {
         if self.leaving.is_some() {
             return u64::MAX;
@@ -279,6 +304,9 @@ impl SolanaSession {
         let clocks = &self.clocks;
         let mut due = self.subs.due_ns();
         for task in &self.tasks {
+            if let Some(since_ns) = task.missing_ns {
+                due = due.min(since_ns.saturating_add(self.settings.bounds.live_within_ns));
+            }
             if matches!(task.stage, Stage::Locate | Stage::Read) && task.tag.is_none() {
                 due = due.min(task.retry_ns.max(clocks.quiet_until_ns));
             }
@@ -305,8 +333,7 @@ impl SolanaSession {
             }
         }
         let task = &self.tasks[index];
-        let is_due =
-            task.tag.is_none() && now_ns >= task.retry_ns.max(self.clocks.quiet_until_ns);
+        let is_due = task.tag.is_none() && now_ns >= task.retry_ns.max(self.clocks.quiet_until_ns);
         if is_due && matches!(task.stage, Stage::Locate | Stage::Read) {
             self.ask_for(index, now_ns, asks);
         }
@@ -495,7 +522,9 @@ fn manners(bounds: &Bounds) -> Manners {
         text_silence_ns: bounds.slot_silence_ns.saturating_mul(3),
         ping_every_ns: 5 * SECOND_NS,
         pong_within_ns: 5 * SECOND_NS,
-        snapshot_within_ns: 10 * SECOND_NS,
+        // The session knows why a pool is missing: one that the configuration has wrong must not
+        // end the connection of the others.
+        snapshot_within_ns: u64::MAX,
         sends_per_s: bounds.sends_per_s,
         fetches_per_s: bounds.fetches_per_s,
     }
@@ -552,23 +581,17 @@ impl Protocol for SolanaSession {
                 Told::Confirmed | Told::Nothing => {}
             }
         }
-        let is_about_pools = |event: &Event| {
-            matches!(event.body, Body::BookDoubt { .. } | Body::PoolMeta { .. } | Body::Slot { .. })
-        };
-        let is_news = is_first || answered.is_some() || fresh.iter().any(is_about_pools);
+        let is_about_pools =
+            |event: &Event| matches!(event.body, Body::BookDoubt { .. } | Body::Slot { .. });
+        let has_moved = self.decoder.take_moved();
+        let is_news =
+            is_first || has_moved || answered.is_some() || fresh.iter().any(is_about_pools);
         if is_news || now.ns >= self.next_ns {
             self.step(now.ns, asks);
         }
     }
 
-    fn fetched(
-        &mut self,
-        now: Now,
-        end: &Fetched<'_>,
-        _: &[Event],
-        _: &mut Sink,
-        asks: &mut Asks,
-    ) {
+    fn fetched(&mut self, now: Now, end: &Fetched<'_>, _: &[Event], _: &mut Sink, asks: &mut Asks) {
         self.take_end(now.ns, end, asks);
         self.step(now.ns, asks);
     }
@@ -636,6 +659,7 @@ impl Protocol for SolanaSession {
         let _ = self.decoder.take_missed();
         for task in &mut self.tasks {
             task.tag = None;
+            task.missing_ns = None;
         }
     }
 

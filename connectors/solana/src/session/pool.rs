@@ -50,6 +50,8 @@ pub(super) struct Task {
     pub(super) tries: u32,
     /// Request under way.
     pub(super) tag: Option<u64>,
+    /// Since when it has no state; `None` while it has one. Unit: Unix nanoseconds.
+    pub(super) missing_ns: Option<u64>,
 }
 
 impl Task {
@@ -65,6 +67,7 @@ impl Task {
             retry_ns: 0,
             tries: 0,
             tag: None,
+            missing_ns: None,
         }
     }
 
@@ -102,10 +105,9 @@ impl Task {
         }
         let account = PoolAccount::parse(data)
             .map_err(|error| format!("pool {pool} cannot be read: {error}"))?;
-        for (token, found, wanted) in [
-            ("A", account.mint_a, expected.mint_a),
-            ("B", account.mint_b, expected.mint_b),
-        ] {
+        for (token, found, wanted) in
+            [("A", account.mint_a, expected.mint_a), ("B", account.mint_b, expected.mint_b)]
+        {
             if found != wanted {
                 return Err(format!("pool {pool}: token {token} is {found}, expected {wanted}"));
             }

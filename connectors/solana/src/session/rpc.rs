@@ -117,7 +117,8 @@ pub(super) fn accounts(
     slot_min: u64,
 ) -> Fetch {
     let encoding = encoding.name();
-    let least = if slot_min == 0 { String::new() } else { format!(",\"minContextSlot\":{slot_min}") };
+    let least =
+        if slot_min == 0 { String::new() } else { format!(",\"minContextSlot\":{slot_min}") };
     let params = format!(
         "[[{}],{{\"encoding\":\"{encoding}\",\"commitment\":\"processed\"{least}}}]",
         list(keys)
@@ -182,10 +183,11 @@ mod tests {
             body: body.as_bytes(),
             retry_after_ms,
         };
-        match outcome(&end) {
-            Outcome::Result(result) => result.get().to_owned(),
-            other => format!("{other:?}"),
+        let outcome = outcome(&end);
+        if let Outcome::Result(result) = outcome {
+            return result.get().to_owned();
         }
+        format!("{outcome:?}")
     }
 
     #[test]

@@ -97,6 +97,8 @@ pub struct Bounds {
     /// Longest time from a subscription request to its answer; asked once more, then a new
     /// connection.
     pub acknowledged_within_ns: u64,
+    /// Longest time that a pool of which nothing is wrong may be without a state.
+    pub live_within_ns: u64,
     /// An answer that takes longer counts as a fault of the node.
     pub latency_max_ns: u64,
     /// Faults of requests in a row at which a node is left.
@@ -140,6 +142,7 @@ impl Default for Bounds {
             healthy_ns: 60 * SECOND_NS,
             blocked_ns: 600 * SECOND_NS,
             acknowledged_within_ns: 3 * SECOND_NS,
+            live_within_ns: 15 * SECOND_NS,
             latency_max_ns: 2 * SECOND_NS,
             faults_max: 3,
             retry_first_ns: 100 * NS_PER_MS,

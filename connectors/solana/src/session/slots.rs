@@ -8,7 +8,7 @@ use connector_net::{Decoder, Markets, Sink};
 use engine_model::{Event, MarketId};
 
 use super::nodes::{Nodes, Shared};
-use super::settings::{Settings, SECOND_NS};
+use super::settings::{SECOND_NS, Settings};
 use super::subs::{Subs, Told};
 use crate::decoder::SolanaDecoder;
 
