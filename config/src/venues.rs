@@ -151,7 +151,7 @@ pub(crate) fn read(root: &Table, problems: &mut Problems<'_>) -> Venues {
                 let feed = section.or("feed", venues.gemini_feed, problems, word(FEEDS));
                 venues.gemini_feed = feed;
                 if feed == GeminiFeed::V2 {
-                    venues.gemini.ws_url = "wss://api.gemini.com".to_owned();
+                    "wss://api.gemini.com".clone_into(&mut venues.gemini.ws_url);
                 }
                 exchange(&section, &mut venues.gemini, problems);
             }

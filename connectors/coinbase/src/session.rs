@@ -88,12 +88,6 @@ impl CoinbaseSession {
         }
     }
 
-    /// What an operator has to see to: refused tokens, refused subscriptions.
-    #[must_use]
-    pub fn problems(&self) -> &[String] {
-        &self.problems
-    }
-
     fn symbols(&self) -> Vec<&str> {
         self.decoder.markets().list().iter().map(|market| &*market.symbol).collect()
     }
@@ -259,6 +253,10 @@ impl Protocol for CoinbaseSession {
 
     fn markets_wanted(&self) -> Vec<MarketId> {
         self.decoder.markets().list().iter().map(|market| market.id).collect()
+    }
+
+    fn problems(&self) -> Vec<String> {
+        self.problems.clone()
     }
 }
 

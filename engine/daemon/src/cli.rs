@@ -14,7 +14,7 @@ use engine_poolmath::whirlpool::{Amount, Direction};
 use crate::cli_output::{Exit, Failure, Form, note, write_failed, write_text};
 use crate::journal::{retain, verify};
 use crate::replay::JournalTo;
-use crate::{check, inspect_book, project, replay, why};
+use crate::{check, inspect_book, live, project, replay, why};
 
 /// Finds, sizes and prices arbitrage between order books and on-chain pools, exactly.
 #[derive(Debug, Parser)]
@@ -26,6 +26,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the engine on live connections: observe mode, nothing is sent to any venue
+    Run(RunArgs),
     /// Run recordings through the whole engine and report what it saw
     Replay(ReplayArgs),
     /// Replay a journal and compare every decision with the recorded ones
@@ -41,6 +43,22 @@ enum Command {
     Inspect(Inspect),
     /// Check a configuration as strictly as running does
     Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// Configuration file (TOML)
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Override a key, for instance `signal.min_edge_bps=4`; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// End after so many seconds of being live
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    seconds: Option<u64>,
+    /// Print the report as one JSON object; progress goes to standard error
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -243,6 +261,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(command: Command) -> ExitCode {
     match command {
+        Command::Run(args) => live::run::command(&live::run::RunArgs {
+            config: args.config,
+            sets: args.sets,
+            seconds: args.seconds,
+            record: None,
+            form: form(args.json),
+        })
+        .into(),
         Command::Replay(args) => {
             let form = form(args.json);
             let journal = match (args.journal, args.no_journal) {
@@ -398,6 +424,7 @@ mod tests {
             Exit::Usage,
             Exit::BadData,
             Exit::MissingFile,
+            Exit::Internal,
             Exit::Write,
             Exit::BadConfig,
         ] {

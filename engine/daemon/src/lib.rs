@@ -13,6 +13,7 @@ pub mod cli;
 pub mod cli_output;
 pub mod inspect_book;
 pub mod journal;
+pub mod live;
 pub mod project;
 pub mod replay;
 pub mod why;

@@ -169,6 +169,7 @@ impl Link {
             last_end: self.last_end,
             last_error: self.last_error.clone(),
             last_text_ns: self.last_text_ns,
+            problems: self.protocol.problems(),
             odd: *self.protocol.decoder().counts(),
         }
     }

@@ -344,4 +344,9 @@ pub trait Protocol: Send {
 
     /// Markets of this connection that need a snapshot to be live.
     fn markets_wanted(&self) -> Vec<MarketId>;
+
+    /// What only an operator can mend: a refused key, an unknown symbol. One line each, no secret.
+    fn problems(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

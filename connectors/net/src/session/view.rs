@@ -141,6 +141,8 @@ pub struct LinkView {
     pub last_error: String,
     /// When the last frame came. Unit: Unix nanoseconds.
     pub last_text_ns: u64,
+    /// What only an operator can mend.
+    pub problems: Vec<String>,
     /// What its decoder found odd.
     pub odd: crate::OddCounts,
 }

@@ -58,20 +58,20 @@ impl StageProbe {
 }
 
 /// How a run is numbered and begun.
-pub(crate) struct Numbered {
+pub struct Numbered {
     /// Its first record.
-    pub(crate) begin: Begin,
+    pub begin: Begin,
     /// The number of that.
-    pub(crate) begin_seq: u64,
+    pub begin_seq: u64,
     /// Whether a new day has an anchor.
-    pub(crate) anchor_daily: bool,
+    pub anchor_daily: bool,
 }
 
 /// A day in nanoseconds.
 const DAY_NS: u64 = 86_400_000_000_000;
 
 /// The core's side of a part.
-pub(crate) struct Driver {
+pub struct Driver {
     core: Core,
     out: Outbox,
     ports: Vec<Port>,
@@ -91,7 +91,7 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn new(
+    pub fn new(
         core: Core,
         ports: Vec<Port>,
         recorder: Option<Recorder>,
@@ -119,16 +119,12 @@ impl Driver {
     }
 
     /// Time spent so far on putting states into their stored form. Unit: nanoseconds.
-    pub(crate) const fn anchors_ns(&self) -> u64 {
+    pub const fn anchors_ns(&self) -> u64 {
         self.anchors_ns
     }
 
     /// Takes batches until the input ends. False when the journal's writer has gone.
-    pub(crate) fn drive(
-        &mut self,
-        histograms: &mut StageHistograms,
-        mut idle: impl FnMut(usize),
-    ) -> bool {
+    pub fn drive(&mut self, histograms: &mut StageHistograms, mut idle: impl FnMut(usize)) -> bool {
         let mut ports = core::mem::take(&mut self.ports);
         let ended = loop {
             let (mut gone, mut step_ns) = (false, 0);
@@ -151,7 +147,7 @@ impl Driver {
     }
 
     /// Takes no more input: lanes that wait for room see it and end.
-    pub(crate) fn abandon_input(&mut self) {
+    pub fn abandon_input(&mut self) {
         self.ports.clear();
     }
 
@@ -160,7 +156,7 @@ impl Driver {
     /// # Errors
     ///
     /// [`WriterGone`]: what it means could not be recorded.
-    pub(crate) fn batch(&mut self, first: &[Event], second: &[Event]) -> Result<(), WriterGone> {
+    pub fn batch(&mut self, first: &[Event], second: &[Event]) -> Result<(), WriterGone> {
         let Some(start) = first.first() else { return Ok(()) };
         if self.events == 0 {
             self.begin(start)?;
@@ -270,7 +266,7 @@ impl Driver {
     /// # Errors
     ///
     /// As [`Driver::batch`].
-    pub(crate) fn tick(&mut self, now_ns: u64) -> Result<bool, WriterGone> {
+    pub fn tick(&mut self, now_ns: u64) -> Result<bool, WriterGone> {
         if self.events == 0 || !self.core.is_due(now_ns) {
             return Ok(false);
         }
@@ -288,27 +284,27 @@ impl Driver {
     }
 
     /// The core, for reports and for what it must not be asked by others.
-    pub(crate) const fn core(&self) -> &Core {
+    pub const fn core(&self) -> &Core {
         &self.core
     }
 
     /// What it said so far.
-    pub(crate) const fn collected(&self) -> &Collector {
+    pub const fn collected(&self) -> &Collector {
         &self.collected
     }
 
     /// Batches and events taken so far.
-    pub(crate) const fn taken(&self) -> (u64, u64) {
+    pub const fn taken(&self) -> (u64, u64) {
         (self.batches, self.events)
     }
 
     /// Adds what the stages inside the core took of the last batch.
-    pub(crate) fn note_stages(&mut self, histograms: &mut StageHistograms) {
+    pub fn note_stages(&mut self, histograms: &mut StageHistograms) {
         self.probe.end_batch(histograms);
     }
 
     /// The journal's end of things, where one is written.
-    pub(crate) const fn recorder(&mut self) -> Option<&mut Recorder> {
+    pub const fn recorder(&mut self) -> Option<&mut Recorder> {
         self.recorder.as_mut()
     }
 
@@ -317,7 +313,7 @@ impl Driver {
     /// # Errors
     ///
     /// As [`Driver::batch`].
-    pub(crate) fn end(&mut self) -> Result<(), WriterGone> {
+    pub fn end(&mut self) -> Result<(), WriterGone> {
         if self.events == 0 {
             return Ok(());
         }
@@ -334,7 +330,7 @@ impl Driver {
         Ok(())
     }
 
-    pub(crate) fn into_report(
+    pub fn into_report(
         mut self,
         name: String,
         inputs: Vec<(String, i64)>,

@@ -7,7 +7,7 @@
 pub mod bundle;
 pub mod collect;
 pub mod cost;
-mod drive;
+pub mod drive;
 pub mod json;
 pub mod merge;
 pub mod money;

@@ -224,28 +224,50 @@ pub fn from_symbols(config: &Config, venue: Venue, symbols: &Markets) -> (Tables
     (tables, names)
 }
 
-/// A decoder for the configured pools, which judges their mints by what the configuration allows.
+/// What is expected of the configured pools.
+pub struct ExpectedPools {
+    /// Each with the decimals of its token A and token B.
+    pub pools: Vec<(PoolExpected, [u8; 2])>,
+    /// Powers accepted by mint.
+    pub accepted: Vec<(Pubkey, MintPowers)>,
+}
+
+/// What the configuration says of its pools and their mints.
 #[must_use]
-pub fn solana_decoder(config: &Config, markets: Markets) -> SolanaDecoder {
-    let mint = |asset: AssetId| match &config.assets[asset.index()].kind {
-        AssetKind::Token { mint, allow } => Some((Pubkey::from(*mint), allow.as_slice())),
-        AssetKind::Fiat | AssetKind::Coin => None,
+pub fn expected_pools(config: &Config) -> ExpectedPools {
+    let mint = |asset: AssetId| {
+        let asset = &config.assets[asset.index()];
+        match &asset.kind {
+            AssetKind::Token { mint, allow } => {
+                Some((Pubkey::from(*mint), allow.as_slice(), asset.decimals))
+            }
+            AssetKind::Fiat | AssetKind::Coin => None,
+        }
     };
-    let mut expected = Vec::new();
-    let mut accepted = Vec::new();
+    let mut expected = ExpectedPools { pools: Vec::new(), accepted: Vec::new() };
     for market in &config.markets {
         let ConfiguredKind::Pool(pool) = &market.kind else { continue };
         let (Some(base), Some(quote)) = (mint(market.base), mint(market.quote)) else { continue };
-        let (mint_a, mint_b) = if base.0 < quote.0 { (base.0, quote.0) } else { (quote.0, base.0) };
-        expected.push(PoolExpected {
+        // The program orders a pool's tokens by the bytes of their mints.
+        let (a, b) = if base.0 < quote.0 { (base, quote) } else { (quote, base) };
+        let of_pool = PoolExpected {
             pool: Pubkey::from(pool.pool),
             programs: vec![Pubkey::from(pool.program)],
-            mint_a,
-            mint_b,
-        });
-        accepted.extend([base, quote].map(|(mint, allow)| (mint, powers(allow))));
+            mint_a: a.0,
+            mint_b: b.0,
+        };
+        expected.pools.push((of_pool, [a.2, b.2]));
+        expected.accepted.extend([base, quote].map(|(mint, allow, _)| (mint, powers(allow))));
     }
-    let mut decoder = SolanaDecoder::new(markets, expected, HOLD_MS_DEFAULT);
+    expected
+}
+
+/// A decoder for the configured pools, which judges their mints by what the configuration allows.
+#[must_use]
+pub fn solana_decoder(config: &Config, markets: Markets) -> SolanaDecoder {
+    let ExpectedPools { pools, accepted } = expected_pools(config);
+    let pools = pools.into_iter().map(|(pool, _)| pool).collect();
+    let mut decoder = SolanaDecoder::new(markets, pools, HOLD_MS_DEFAULT);
     decoder.judge_mints(accepted);
     decoder
 }

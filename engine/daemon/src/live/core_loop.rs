@@ -1,0 +1,293 @@
+//! The core's thread, live: takes what the readers hand on, in the order of receive times, and steps.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use connector_link::Clock;
+use connector_link::clock::wall_ns;
+use connector_link::outlet::Control;
+use engine_core::market::book::BookState;
+use engine_core::market::world::Market;
+use engine_model::{Body, Command, DoubtReason, Event, Flags, MarketId, Venue};
+use engine_telemetry::{Stage, StageHistograms};
+use tokio::sync::mpsc;
+
+use super::ring::{LiveHead, LivePort};
+use crate::journal::recorder::{Recorder, WriterGone};
+use crate::replay::drive::Driver;
+
+/// How often the core is told what the wall clock shows. Unit: nanoseconds.
+const CLOCK_EVERY_NS: u64 = 1_000_000_000;
+/// How often the core's books are looked over. Unit: nanoseconds.
+const WATCH_EVERY_NS: u64 = 50_000_000;
+/// A book that the core alone finds wrong this long is asked for anew. Unit: nanoseconds.
+const MEND_AFTER_NS: u64 = 250_000_000;
+/// And not again within. Unit: nanoseconds.
+const MEND_AGAIN_NS: u64 = 5_000_000_000;
+/// Batches taken in one go before time is looked at.
+const BURST: usize = 256;
+
+/// Histograms of one run: those of the core, and those of each venue's way to it.
+#[derive(Clone, Debug, Default)]
+pub struct Latencies {
+    /// Book, quote, signal, risk: all venues.
+    pub core: StageHistograms,
+    /// Decode, ring, step and wire, by venue.
+    pub venues: [StageHistograms; Venue::ALL.len()],
+}
+
+/// Sees what the core's thread does. It runs on that thread: it must be quick.
+pub trait Observer {
+    /// A batch was stepped; `done_ns` is when. Unit: Unix nanoseconds.
+    fn stepped(&mut self, head: &LiveHead, done_ns: u64) {
+        let _ = (head, done_ns);
+    }
+
+    /// About every 50 ms.
+    fn look(&mut self, driver: &Driver, latencies: &Latencies, now_ns: u64) {
+        let _ = (driver, latencies, now_ns);
+    }
+}
+
+/// Nobody looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unseen;
+
+impl Observer for Unseen {}
+
+/// Where requests to mend a market go.
+pub struct Mender {
+    /// By market: the link that carries it.
+    pub links: Vec<Option<usize>>,
+    /// By link.
+    pub controls: Vec<mpsc::Sender<Control>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Wrong {
+    since_ns: u64,
+    asked_ns: u64,
+}
+
+/// The core, its input and its journal.
+pub struct CoreLoop {
+    driver: Driver,
+    ports: Vec<LivePort>,
+    clock: Clock,
+    /// Histograms.
+    pub latencies: Latencies,
+    observer: Box<dyn Observer + Send>,
+    mender: Mender,
+    wrong: Vec<Wrong>,
+    clock_ns: u64,
+    watch_ns: u64,
+    stop_input: Arc<AtomicBool>,
+    failed: Option<WriterGone>,
+    /// Requests to mend that found the link's channel full.
+    pub mends_refused: u64,
+}
+
+impl CoreLoop {
+    /// A loop over these rings.
+    #[must_use]
+    pub fn new(
+        driver: Driver,
+        ports: Vec<LivePort>,
+        clock: Clock,
+        mender: Mender,
+        observer: Box<dyn Observer + Send>,
+    ) -> Self {
+        let markets = driver.core().markets().len();
+        Self {
+            driver,
+            ports,
+            clock,
+            latencies: Latencies::default(),
+            observer,
+            mender,
+            wrong: vec![Wrong::default(); markets],
+            clock_ns: 0,
+            watch_ns: 0,
+            stop_input: Arc::new(AtomicBool::new(false)),
+            failed: None,
+            mends_refused: 0,
+        }
+    }
+
+    /// Whether what is decided can still be recorded. Where not, nothing is taken any more.
+    #[must_use]
+    pub const fn is_recorded(&self) -> bool {
+        self.failed.is_none()
+    }
+
+    /// The driver, to look at.
+    #[must_use]
+    pub const fn driver(&self) -> &Driver {
+        &self.driver
+    }
+
+    /// Input is left where it is while this is set: a test of what happens when the core is slow.
+    #[must_use]
+    pub fn pausable(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.stop_input = flag;
+        self
+    }
+
+    /// Trades that are under way.
+    #[must_use]
+    pub fn open_trades(&self) -> usize {
+        self.driver.core().desk().trades().count()
+    }
+
+    /// As [`CoreLoop::say`], at this moment.
+    pub fn say_now(&mut self, body: Body) {
+        self.say(self.clock.now_ns(), body);
+    }
+
+    /// Takes what waits, in the order of receive times, up to a burst. False: nothing waited.
+    #[inline]
+    pub fn drain(&mut self) -> bool {
+        let mut any = false;
+        for _ in 0..BURST {
+            if !self.take_one() {
+                return any;
+            }
+            any = true;
+        }
+        any
+    }
+
+    fn take_one(&mut self) -> bool {
+        if self.failed.is_some() || self.stop_input.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut earliest: Option<(usize, LiveHead)> = None;
+        for (number, port) in self.ports.iter_mut().enumerate() {
+            if let Some(head) = port.head()
+                && earliest.is_none_or(|(_, known)| head.recv_ns < known.recv_ns)
+            {
+                earliest = Some((number, head));
+            }
+        }
+        let Some((number, head)) = earliest else { return false };
+        let taken_ns = self.clock.now_ns();
+        let driver = &mut self.driver;
+        let stepped = self.ports[number].take(&head, |first, second| driver.batch(first, second));
+        let done_ns = self.clock.now_ns();
+        if let Err(gone) = stepped {
+            self.failed = Some(gone);
+            return false;
+        }
+        let venue = &mut self.latencies.venues[head.venue as usize];
+        venue.record(Stage::Decode, head.sent_ns.saturating_sub(head.recv_ns));
+        venue.record(Stage::Ring, taken_ns.saturating_sub(head.sent_ns));
+        venue.record(Stage::Step, done_ns.saturating_sub(taken_ns));
+        venue.record(Stage::Wire, done_ns.saturating_sub(head.recv_ns));
+        self.driver.note_stages(&mut self.latencies.core);
+        self.observer.stepped(&head, done_ns);
+        true
+    }
+
+    /// Time passes: timers that are due fire, the wall clock is told, books are looked over.
+    pub fn time(&mut self) {
+        if self.failed.is_some() || self.stop_input.load(Ordering::Relaxed) {
+            return;
+        }
+        let now_ns = self.clock.now_ns();
+        if now_ns >= self.clock_ns {
+            self.clock_ns = now_ns.saturating_add(CLOCK_EVERY_NS);
+            // In a campaign that runs faster than the machine's time, the wall clock does too.
+            let wall_ns = if self.clock.scale() == 1 { wall_ns() } else { now_ns };
+            self.say(now_ns, Body::Clock { wall_ns });
+        }
+        if let Err(gone) = self.driver.tick(now_ns) {
+            self.failed = Some(gone);
+        }
+        if now_ns >= self.watch_ns {
+            self.watch_ns = now_ns.saturating_add(WATCH_EVERY_NS);
+            self.watch(now_ns);
+            self.observer.look(&self.driver, &self.latencies, now_ns);
+        }
+    }
+
+    /// An operator's command, at its place in the order.
+    pub fn command(&mut self, command: Command) {
+        self.say(self.clock.now_ns(), Body::Command(command));
+    }
+
+    /// Something that the daemon itself has to say.
+    pub fn say(&mut self, now_ns: u64, body: Body) {
+        let event = Event {
+            recv_ns: now_ns,
+            venue_ns: 0,
+            seq: 0,
+            market: Event::NO_MARKET,
+            venue: Venue::Coinbase,
+            flags: Flags(Flags::END_OF_BATCH),
+            body,
+        };
+        if self.failed.is_none()
+            && let Err(gone) = self.driver.batch(&[event], &[])
+        {
+            self.failed = Some(gone);
+        }
+    }
+
+    /// Books that the core alone finds wrong: their readers take them for good, and are told.
+    fn watch(&mut self, now_ns: u64) {
+        for index in 0..self.wrong.len() {
+            let is_wrong = match &self.driver.core().markets()[index] {
+                Market::Book(book) => {
+                    matches!(book.state(), BookState::Doubt(reason) if is_own(reason))
+                }
+                Market::Pool(_) => false,
+            };
+            let wrong = &mut self.wrong[index];
+            if !is_wrong {
+                wrong.since_ns = 0;
+                continue;
+            }
+            if wrong.since_ns == 0 {
+                wrong.since_ns = now_ns;
+            }
+            let is_due = now_ns.saturating_sub(wrong.since_ns) >= MEND_AFTER_NS
+                && (wrong.asked_ns == 0 || now_ns.saturating_sub(wrong.asked_ns) >= MEND_AGAIN_NS);
+            if !is_due {
+                continue;
+            }
+            wrong.asked_ns = now_ns;
+            let market = MarketId(u16::try_from(index).unwrap_or(u16::MAX));
+            let link = self.mender.links.get(index).copied().flatten();
+            if let Some(control) = link.and_then(|link| self.mender.controls.get(link))
+                && control.try_send(Control::Mend(market)).is_err()
+            {
+                self.mends_refused += 1;
+            }
+        }
+    }
+
+    /// Events that wait in the rings.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.ports.iter().map(LivePort::waiting).sum()
+    }
+
+    /// Ends the run: what waits is left, the end is recorded. Gives the driver and the histograms.
+    pub fn end(mut self) -> (Driver, Latencies, bool) {
+        if self.failed.is_none() && self.driver.end().is_err() {
+            self.failed = Some(WriterGone);
+        }
+        let is_recorded = self.failed.is_none();
+        (self.driver, self.latencies, is_recorded)
+    }
+
+    /// The journal's end of things.
+    pub fn recorder(&mut self) -> Option<&mut Recorder> {
+        self.driver.recorder()
+    }
+}
+
+/// Whether the core finds this by itself, where the reader's decoder does not.
+const fn is_own(reason: DoubtReason) -> bool {
+    matches!(reason, DoubtReason::Crossed | DoubtReason::OutOfRange)
+}
