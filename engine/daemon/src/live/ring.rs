@@ -305,10 +305,10 @@ mod tests {
             outlet.tick();
             for (_, body, events) in bodies(&mut port) {
                 if let Body::Gap { events, .. } = body {
-                        told += events;
-                    } else {
-                        taken += events as u64;
-                    }
+                    told += events;
+                } else {
+                    taken += events as u64;
+                }
             }
         }
         assert!(told > 1_000 && taken > 1_000, "{told} {taken}");

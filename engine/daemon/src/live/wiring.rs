@@ -96,8 +96,10 @@ pub fn wire(
         }
         Venue::Bitstamp => {
             let key = secret(config.venues.bitstamp.key.as_ref(), "bitstamp")?;
-            let key = key.map(|(id, secret)| {
-                connector_bitstamp::sign::Key { id, secret, nonce_salt: seed }
+            let key = key.map(|(id, secret)| connector_bitstamp::sign::Key {
+                id,
+                secret,
+                nonce_salt: seed,
             });
             let settings = bitstamp_settings(config, symbols, key);
             let session = connector_bitstamp::session::BitstampSession::new(settings, markets);
@@ -215,4 +217,3 @@ fn bitstamp_settings(
     settings.key = key;
     settings
 }
-

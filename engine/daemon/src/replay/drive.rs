@@ -91,6 +91,8 @@ pub struct Driver {
 }
 
 impl Driver {
+    /// A driver of this core. Without a recorder nothing is written down.
+    #[must_use]
     pub fn new(
         core: Core,
         ports: Vec<Port>,
@@ -330,6 +332,8 @@ impl Driver {
         Ok(())
     }
 
+    /// What the run gave, and the recorder for the next.
+    #[must_use]
     pub fn into_report(
         mut self,
         name: String,
