@@ -278,6 +278,19 @@ pub(crate) fn fee_tier_bytes(config: &Pubkey, tick_spacing: u16, fee_rate_ppm: u
     data
 }
 
+/// A lookup table that is active and was never extended later.
+pub(crate) fn table_bytes(authority: &Pubkey, addresses: &[Pubkey]) -> Vec<u8> {
+    let mut data = vec![0; 56];
+    put(&mut data, 0, &1_u32.to_le_bytes());
+    put(&mut data, 4, &u64::MAX.to_le_bytes());
+    data[21] = 1;
+    put(&mut data, 22, authority.as_ref());
+    for address in addresses {
+        data.extend(address.to_bytes());
+    }
+    data
+}
+
 /// A token account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TokenAccount {

@@ -9,6 +9,7 @@ use super::account::{
     TOKEN_2022, UPGRADEABLE_LOADER, WHIRLPOOL,
 };
 use super::blocks::{Block, Blocks};
+use super::clients::Clients;
 use super::layout::{POOL_MARK, PoolAccount, mint_decimals};
 use super::market::Market;
 use super::overlay::{At, Changes, Overlay};
@@ -56,6 +57,9 @@ pub struct Ledger {
     pub(super) blocks: Blocks,
     pub(super) pools: Vec<KnownPool>,
     pub(super) market: Market,
+    pub(super) clients: Clients,
+    pub(super) priority_fee_micro_lamports: u64,
+    pub(super) tip_median_lamports: u64,
     pub(super) counts: Counts,
     wants_fork: bool,
     out: Vec<Happening>,
@@ -77,6 +81,9 @@ impl Ledger {
             blocks: Blocks::new(spec.seed, spec.start_ns, spec.start_slot, spec.skip_permille),
             pools: Vec::new(),
             market: Market::default(),
+            clients: Clients::new(spec.seed, spec.landing_slots_max, spec.lost_permille),
+            priority_fee_micro_lamports: spec.priority_fee_micro_lamports,
+            tip_median_lamports: spec.tip_lamports,
             counts: Counts::default(),
             wants_fork: false,
             out: Vec::new(),
@@ -84,12 +91,14 @@ impl Ledger {
         let now_s = spec.start_ns / 1_000_000_000;
         let mut accounts = programs();
         accounts.extend(spec.mints.iter().map(|mint| (mint.address, mint.account())));
+        accounts.push(ledger.clients.faucet());
         for pool in &spec.pools {
             accounts.extend(pool.accounts(&spec.mints, now_s)?);
         }
         for wallet in &spec.wallets {
             accounts.extend(wallet.accounts());
         }
+        accounts.extend(spec.tables.iter().map(|table| (table.address, table.account())));
         // Everything has existed for as long as the chain remembers.
         let since = spec.start_slot.saturating_sub(HISTORY_SLOTS * 2);
         for (key, account) in accounts {
@@ -260,6 +269,7 @@ impl Ledger {
         let Some(slot) = self.blocks.abandon() else { return Vec::new() };
         self.counts.forks += 1;
         self.market.again();
+        self.clients.again(slot);
         let mut keys = self.versions.revert(slot);
         self.pools_first(&mut keys);
         keys
@@ -274,7 +284,7 @@ impl Ledger {
     /// Executes the open block and freezes it.
     fn freeze(&mut self, at_ns: u64) {
         let block = *self.blocks.newest();
-        let changes = self.execute(&block);
+        let (changes, landed) = self.execute(&block, at_ns);
         let mut keys: Vec<Pubkey> = changes.keys().copied().collect();
         self.pools_first(&mut keys);
         for (key, account) in changes {
@@ -285,14 +295,18 @@ impl Ledger {
             let keys = keys.iter().map(Pubkey::to_bytes).collect();
             self.out.push(Happening::Accounts { slot: block.slot, keys, at_ns });
         }
+        self.out.extend(landed);
+        self.out.extend(self.clients.settle(&self.blocks, at_ns));
     }
 
-    fn execute(&mut self, block: &Block) -> Changes {
+    /// The market's swaps first: whoever is late meets what they left.
+    fn execute(&mut self, block: &Block, at_ns: u64) -> (Changes, Vec<Happening>) {
         let base = At { versions: &self.versions, slot: block.slot };
         let mut overlay = Overlay::over(&base);
         let failed = self.market.execute(&mut overlay, &self.pools, block.time_s());
         self.counts.market_swaps_failed += failed;
-        overlay.into_changes()
+        let landed = self.clients.execute(&mut overlay, &self.blocks, block, at_ns);
+        (overlay.into_changes(), landed)
     }
 
     /// Pools before everything else, the rest by address: a node tells them in no order that means

@@ -2,9 +2,7 @@
 
 use std::collections::VecDeque;
 
-use engine_poolmath::whirlpool::{
-    Amount, Direction, INNER_STEPS_DEFAULT, SwapError, SwapRequest, required_arrays,
-};
+use engine_poolmath::whirlpool::{Amount, Direction, SwapError, SwapRequest, required_arrays};
 use solana_pubkey::Pubkey;
 
 use super::layout::{PoolAccount, TokenAccount, put_amount};
@@ -19,6 +17,9 @@ const QUEUE_MAX: usize = 1_024;
 
 /// More of any token than a pool holds, and small enough that fees on top of it fit.
 const DEEP: u64 = 1 << 60;
+
+/// Most steps of one swap. Somebody who moves a price further sends several, which is all the same.
+const STEPS_MAX: u32 = 1_000;
 
 /// Whether somebody buys or sells the base (token A).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,13 +158,8 @@ fn quote(
         BaseSide::Buy => (Direction::BToA, Amount::ExactOut(units)),
         BaseSide::Sell => (Direction::AToB, Amount::ExactIn(units)),
     };
-    let request = SwapRequest {
-        amount,
-        direction,
-        sqrt_price_limit,
-        now_s,
-        inner_steps_max: INNER_STEPS_DEFAULT,
-    };
+    let request =
+        SwapRequest { amount, direction, sqrt_price_limit, now_s, inner_steps_max: STEPS_MAX };
     let starts = required_arrays(&account.pool, direction);
     let arrays = load_arrays(view, key, account.pool.tick_spacing, starts.starts())?;
     compute(account, load_oracle(view, key).as_ref(), &arrays, &request)

@@ -11,6 +11,9 @@
 
 mod account;
 mod blocks;
+mod clients;
+#[cfg(test)]
+pub(crate) mod kit;
 mod layout;
 mod ledger;
 mod market;
@@ -20,6 +23,7 @@ mod spec;
 mod swap;
 #[cfg(test)]
 mod tests;
+mod tx;
 mod versions;
 
 use std::sync::{Arc, Mutex};
@@ -30,11 +34,16 @@ pub use account::{
     pool_address,
 };
 pub use blocks::{BLOCKHASH_BLOCKS, Block, CONFIRMED_BLOCKS, FINALIZED_BLOCKS, SLOT_NS};
+pub use clients::{AIRDROP_LAMPORTS_MAX, ClientCounts, Record, Simulated, SimulatedHash};
 pub use ledger::{Counts, LAG_SLOTS_MAX, Ledger};
 pub use market::BaseSide;
 pub use spec::{
-    LedgerSpec, MintSpec, POOLS_MAX, PoolSpec, PoolTick, SlotClock, SpecError, WALLETS_MAX,
-    WalletSpec,
+    LedgerSpec, MintSpec, POOLS_MAX, PoolSpec, PoolTick, SlotClock, SpecError, TABLE_ADDRESSES_MAX,
+    TABLES_MAX, TableSpec, WALLETS_MAX, WalletSpec,
+};
+pub use tx::{
+    Budget, ClientTransaction, Executed, LAMPORTS_PER_SIGNATURE, TRANSACTION_BYTES_MAX,
+    TokenBalance, Undecodable,
 };
 pub use versions::{ACCOUNTS_MAX, HISTORY_SLOTS};
 

@@ -57,6 +57,11 @@ impl<'a> Overlay<'a> {
         true
     }
 
+    /// Takes changes over.
+    pub(crate) fn apply(&mut self, changes: Changes) {
+        self.changes.extend(changes);
+    }
+
     /// What has changed.
     pub(crate) fn into_changes(self) -> Changes {
         self.changes

@@ -10,11 +10,12 @@ use engine_poolmath::wide::Rounding;
 use solana_pubkey::Pubkey;
 
 use super::account::{
-    Account, SOL_USDC_POOL, TOKEN, USDC, WHIRLPOOL, WSOL, associated_token_address,
+    Account, LOOKUP_TABLE, SOL_USDC_POOL, TOKEN, USDC, WHIRLPOOL, WSOL, associated_token_address,
     fee_tier_address, oracle_address, pool_address,
 };
 use super::layout::{
-    PoolAccount, TokenAccount, config_bytes, fee_tier_bytes, key_at, oracle_bytes, u16_at,
+    PoolAccount, TokenAccount, config_bytes, fee_tier_bytes, key_at, oracle_bytes, table_bytes,
+    u16_at,
 };
 use super::price::sqrt_price;
 use crate::market::accounts::{
@@ -34,6 +35,12 @@ pub const POOLS_MAX: usize = 16;
 
 /// Most wallets that a ledger begins with.
 pub const WALLETS_MAX: usize = 1_024;
+
+/// Most lookup tables that a ledger begins with.
+pub const TABLES_MAX: usize = 64;
+
+/// Most addresses of a lookup table: an index has one byte.
+pub const TABLE_ADDRESSES_MAX: usize = 256;
 
 /// Ticks of a pool: index, liquidity added when the price rises through it, liquidity of the
 /// positions that begin or end there.
@@ -107,6 +114,17 @@ pub struct WalletSpec {
     pub tokens: Vec<(Pubkey, u64)>,
 }
 
+/// A table of addresses that transactions name by index.
+#[derive(Clone, Debug)]
+pub struct TableSpec {
+    /// Its address.
+    pub address: Pubkey,
+    /// Who may change it; nothing here does.
+    pub authority: Pubkey,
+    /// Up to 256.
+    pub addresses: Vec<Pubkey>,
+}
+
 /// What a ledger begins with.
 #[derive(Clone, Debug)]
 pub struct LedgerSpec {
@@ -124,6 +142,8 @@ pub struct LedgerSpec {
     pub pools: Vec<PoolSpec>,
     /// Wallets.
     pub wallets: Vec<WalletSpec>,
+    /// Lookup tables.
+    pub tables: Vec<TableSpec>,
     /// Slots without a block. Unit: per 1,000.
     pub skip_permille: u64,
     /// Blocks that are abandoned for another fork. Unit: per 1,000.
@@ -401,6 +421,13 @@ impl WalletSpec {
     }
 }
 
+impl TableSpec {
+    /// The table's account, as old as the chain.
+    pub(crate) fn account(&self) -> Account {
+        Account::of(LOOKUP_TABLE, table_bytes(&self.authority, &self.addresses))
+    }
+}
+
 impl MintSpec {
     /// Wrapped SOL and USDC.
     #[must_use]
@@ -435,6 +462,7 @@ impl LedgerSpec {
             mints: MintSpec::usual(),
             pools: vec![PoolSpec::sol_usdc(price_e8)],
             wallets: Vec::new(),
+            tables: Vec::new(),
             skip_permille: 33,
             fork_permille: 0,
             landing_slots_max: 2,
@@ -451,6 +479,10 @@ impl LedgerSpec {
         };
         many("pools", self.pools.len(), POOLS_MAX)?;
         many("wallets", self.wallets.len(), WALLETS_MAX)?;
+        many("lookup tables", self.tables.len(), TABLES_MAX)?;
+        for table in &self.tables {
+            many("addresses of a lookup table", table.addresses.len(), TABLE_ADDRESSES_MAX)?;
+        }
         // Slots below 2^40 leave room for every sum of times; the past needs a start above it.
         for (key, value, most) in [
             ("skip_permille", self.skip_permille, 500),

@@ -1,19 +1,10 @@
 //! The ledger as its users see it.
 
+use super::kit::{PRICE_E8, START_NS, ledger, next_block, spec};
 use super::*;
 use crate::happening::{Commitment, Happening};
 
-const START_NS: u64 = 1_786_316_400_000_000_000;
 const SECOND_NS: u64 = 1_000_000_000;
-const PRICE_E8: u64 = 7_742_000_000;
-
-fn spec() -> LedgerSpec {
-    LedgerSpec { skip_permille: 0, ..LedgerSpec::sol_usdc(7, START_NS, PRICE_E8) }
-}
-
-fn ledger(spec: &LedgerSpec) -> Ledger {
-    Ledger::new(spec).expect("a sound specification")
-}
 
 fn slot_of(happening: &Happening) -> Option<(u64, u64, u64)> {
     let Happening::Slot { slot, parent, root, .. } = happening else { return None };
@@ -28,19 +19,6 @@ fn keys_of(happening: &Happening) -> Option<Arc<[[u8; 32]]>> {
 /// What happened, in one line each.
 fn told(happenings: &[Happening]) -> Vec<String> {
     happenings.iter().map(|happening| format!("{happening:?}")).collect()
-}
-
-/// Goes on until the next block is frozen.
-fn next_block(ledger: &mut Ledger) -> Vec<Happening> {
-    let before = ledger.block(Commitment::Processed, 0).slot;
-    let mut all = Vec::new();
-    for _ in 0..8 {
-        all.extend(ledger.advance(ledger.due_ns().expect("its own clock")));
-        if ledger.block(Commitment::Processed, 0).slot > before {
-            return all;
-        }
-    }
-    panic!("a block within 8 steps");
 }
 
 #[test]
@@ -213,7 +191,7 @@ fn an_adaptive_pool_writes_its_oracle() {
 fn a_recording_is_taken_as_it_comes() {
     let recorded = LedgerSpec { clock: SlotClock::Recorded, pools: Vec::new(), ..spec() };
     let mut ledger = ledger(&recorded);
-    let made = self::ledger(&spec());
+    let made = super::kit::ledger(&spec());
     let slot = 442_310_007;
     ledger.put_slot(START_NS + 5, slot);
     let account = made.account(&SOL_USDC_POOL, u64::MAX).expect("a pool").as_ref().clone();
