@@ -506,6 +506,10 @@ impl Protocol for GeminiSession {
     fn markets_wanted(&self) -> Vec<MarketId> {
         self.list.iter().map(|market| market.id).collect()
     }
+
+    fn problems(&self) -> Vec<String> {
+        GeminiSession::problems(self)
+    }
 }
 
 fn decoder(settings: &Settings, markets: Markets) -> AnyDecoder {

@@ -666,4 +666,8 @@ impl Protocol for SolanaSession {
     fn markets_wanted(&self) -> Vec<MarketId> {
         self.decoder.markets().list().iter().map(|market| market.id).collect()
     }
+
+    fn problems(&self) -> Vec<String> {
+        SolanaSession::problems(self)
+    }
 }

@@ -105,7 +105,7 @@ pub fn wire(
             let session = connector_bitstamp::session::BitstampSession::new(settings, markets);
             vec![(link("bitstamp", Box::new(session), 0), ids)]
         }
-        Venue::Solana => Vec::new(),
+        Venue::Solana => solana(config, markets, ids, seed, &link),
     };
     Ok(Wired { venue, links })
 }
@@ -215,5 +215,45 @@ fn bitstamp_settings(
     settings.ws_url.clone_from(&access.ws_url);
     settings.rest_url = format!("{}/api/v2", access.rest_url);
     settings.key = key;
+    settings
+}
+
+fn solana(
+    config: &Config,
+    markets: Markets,
+    ids: Vec<MarketId>,
+    seed: u64,
+    link: &dyn Fn(&str, Box<dyn Protocol>, u64) -> Link,
+) -> Vec<(Link, Vec<MarketId>)> {
+    let pools =
+        connector_solana::session::SolanaSession::new(solana_settings(config, seed), markets);
+    let slots = pools.slots();
+    let mut links = vec![(link("solana", Box::new(pools), 0), ids)];
+    if let Some(slots) = slots {
+        links.push((link("solana-slots", Box::new(slots), 1), Vec::new()));
+    }
+    links
+}
+
+fn solana_settings(config: &Config, seed: u64) -> connector_solana::session::Settings {
+    use connector_solana::decoder::Provisional;
+    use connector_solana::session::{Node, Settings, WantedPool};
+    let nodes = config
+        .venues
+        .nodes
+        .iter()
+        .map(|node| Node { rpc_url: node.rpc_url.clone(), ws_url: node.ws_url.clone() });
+    let expected = crate::replay::tables::expected_pools(config);
+    let pools = expected
+        .pools
+        .into_iter()
+        .map(|(expected, decimals)| WantedPool { expected, decimals: Some(decimals) });
+    let mut settings = Settings::new(nodes.collect(), pools.collect());
+    settings.accepted = expected.accepted;
+    settings.bounds.hold_ms = config.venues.hold_ms.into();
+    settings.provisional =
+        if config.venues.provisional { Provisional::On } else { Provisional::Off };
+    settings.tip_url = Some(config.venues.tip_url.clone()).filter(|url| !url.is_empty());
+    settings.seed = seed;
     settings
 }
