@@ -15,6 +15,8 @@ pub mod chain;
 pub mod config;
 pub mod exchange;
 pub mod happening;
+pub mod keys;
 pub mod live;
 pub mod market;
 pub mod serve;
+pub mod world;
