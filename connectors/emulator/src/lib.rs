@@ -19,4 +19,5 @@ pub mod keys;
 pub mod live;
 pub mod market;
 pub mod serve;
+pub mod venues;
 pub mod world;
