@@ -72,10 +72,13 @@ pub(super) fn rfc3339_us(unix_ns: u64) -> String {
     rfc3339(unix_ns / 1_000 * 1_000)
 }
 
-/// `2026-08-09 23:00:00.123456789 +0000 UTC m=+41691.260485341`: the form of Go's run time.
+/// `2026-08-09 23:00:00.12345 +0000 UTC m=+41691.260485341`: the form of Go's run time, whose
+/// fraction loses its trailing zeros and whose run time keeps them.
 pub(super) fn go_time(unix_ns: u64, since_start_ns: u64) -> String {
     let (date, clock, fraction) = parts(unix_ns);
-    format!("{date} {clock}.{fraction} +0000 UTC m=+{}", padded(since_start_ns, 9))
+    let fraction = fraction.trim_end_matches('0');
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{date} {clock}{point}{fraction} +0000 UTC m=+{}", padded(since_start_ns, 9))
 }
 
 /// Date, time of day and nine digits of fraction.
@@ -234,6 +237,10 @@ mod tests {
             assert_eq!(parse_rfc3339(text), Some(unix_ns), "{text}");
         }
         assert_eq!(rfc3339_us(1_786_309_548_228_568_804), "2026-08-09T21:05:48.228568Z");
+        assert_eq!(
+            go_time(1_786_309_553_855_244_860, 41_696_260_890_155),
+            "2026-08-09 21:05:53.85524486 +0000 UTC m=+41696.260890155"
+        );
         assert_eq!(
             go_time(1_786_309_548_854_840_045, 41_691_260_485_341),
             "2026-08-09 21:05:48.854840045 +0000 UTC m=+41691.260485341"
