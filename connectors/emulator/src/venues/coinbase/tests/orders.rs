@@ -151,6 +151,7 @@ fn a_market_buy_by_amount_spends_it_with_fees() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table: one row per reason")]
 fn refusals_are_200_and_say_why() {
     let gtc = |size: &str, price: &str| {
         format!(r#"{{"limit_limit_gtc":{{"base_size":"{size}","limit_price":"{price}"}}}}"#)
