@@ -158,15 +158,6 @@ impl BitstampSession {
         }
     }
 
-    /// What is wrong with the configuration, as far as the venue has told: one text for each matter,
-    /// naming the market or the key. A matter that mends itself goes away.
-    #[must_use]
-    pub fn problems(&self) -> Vec<String> {
-        let mut all: Vec<String> = self.problems.values().cloned().collect();
-        all.extend(self.account.iter().filter_map(Account::problem));
-        all
-    }
-
     /// The decoder, to look at.
     #[must_use]
     pub const fn bitstamp(&self) -> &BitstampDecoder {
@@ -525,6 +516,13 @@ impl Protocol for BitstampSession {
             account.closed();
         }
         self.settle_due();
+    }
+
+    /// One text for each matter, naming the market or the key. A matter that mends itself goes away.
+    fn problems(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.problems.values().cloned().collect();
+        all.extend(self.account.iter().filter_map(Account::problem));
+        all
     }
 
     fn markets_wanted(&self) -> Vec<MarketId> {

@@ -27,7 +27,7 @@ pub use settings::{Settings, Trading, metadata_requests};
 use crate::audit::book_url;
 use crate::feed::{Feed, FeedDecoder};
 use account::Account;
-use requests::{Meaning, OWED_MAX, Owed, PING_ID, Reply, STREAMS_MAX, frame, ping_frame};
+use requests::{Meaning, OWED_MAX, Owed, Reply, STREAMS_MAX, frame, ping_frame};
 use settings::get;
 
 /// How often work for comparisons that frames have put off is done. Unit: nanoseconds.
@@ -120,15 +120,6 @@ impl GeminiSession {
             refusals: 0,
             problems,
         }
-    }
-
-    /// What is wrong with the configuration, as far as the venue has told: one text for each matter,
-    /// naming the market or the key. A matter that mends itself goes away.
-    #[must_use]
-    pub fn problems(&self) -> Vec<String> {
-        let mut all: Vec<String> = self.problems.values().cloned().collect();
-        all.extend(self.account.iter().filter_map(Account::problem));
-        all
     }
 
     fn id(&mut self) -> u64 {
@@ -486,6 +477,13 @@ impl Protocol for GeminiSession {
             account.closed();
         }
         self.settle_due();
+    }
+
+    /// One text for each matter, naming the market or the key. A matter that mends itself goes away.
+    fn problems(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.problems.values().cloned().collect();
+        all.extend(self.account.iter().filter_map(Account::problem));
+        all
     }
 
     fn markets_wanted(&self) -> Vec<MarketId> {
