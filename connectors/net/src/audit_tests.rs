@@ -8,6 +8,11 @@ use super::*;
 const SETTLE_NS: u64 = 2_000;
 const MARKET: MarketId = MarketId(3);
 
+/// Price and size of levels.
+type Rows = &'static [(u64, u64)];
+/// Equal, mismatched, inconclusive.
+type Found = (u64, u64, u64);
+
 fn settings(levels: usize) -> AuditSettings {
     AuditSettings { levels, settle_ns: SETTLE_NS, strikes: 2 }
 }
@@ -33,18 +38,13 @@ fn book(recv_ns: u64, seq: u64, bids: &[(u64, u64)], asks: &[(u64, u64)]) -> Vec
 }
 
 /// A book at time 1000, changes after it, an answer at 10000: how it was found.
-fn found(
-    levels: usize,
-    changes: &[Event],
-    (seq, limit): (u64, usize),
-    answer: (&[(u64, u64)], &[(u64, u64)]),
-) -> (u64, u64, u64) {
+fn found(levels: usize, changes: &[Event], (seq, limit): (u64, usize), answer: [Rows; 2]) -> Found {
     let mut audit = Audit::new(settings(levels));
     audit.note(&book(1_000, 1_000, &[(9, 1), (8, 2), (7, 3)], &[(11, 1), (12, 2), (13, 3)]));
     let (before, after): (Vec<Event>, Vec<Event>) =
         changes.iter().partition(|event| event.recv_ns <= 10_000);
     audit.note(&before);
-    let levels = book(10_000, 0, answer.0, answer.1);
+    let levels = book(10_000, 0, answer[0], answer[1]);
     audit.answered(Answer { market: MARKET, recv_ns: 10_000, seq, levels: &levels, limit });
     assert!(audit.is_pending(MARKET));
     assert_eq!(audit.due(11_999), []);
@@ -57,16 +57,16 @@ fn found(
     (equal, mismatched, inconclusive)
 }
 
-const EQUAL: (u64, u64, u64) = (1, 0, 0);
-const DIFFERENT: (u64, u64, u64) = (0, 1, 0);
-const UNKNOWN: (u64, u64, u64) = (0, 0, 1);
+const EQUAL: Found = (1, 0, 0);
+const DIFFERENT: Found = (0, 1, 0);
+const UNKNOWN: Found = (0, 0, 1);
 
 #[test]
 fn what_is_equal_and_what_is_not() {
-    let bids: &[(u64, u64)] = &[(9, 1), (8, 2), (7, 3)];
-    let asks: &[(u64, u64)] = &[(11, 1), (12, 2), (13, 3)];
+    let bids: Rows = &[(9, 1), (8, 2), (7, 3)];
+    let asks: Rows = &[(11, 1), (12, 2), (13, 3)];
     let all = usize::MAX;
-    let rows: &[(&str, usize, usize, [&[(u64, u64)]; 2], (u64, u64, u64))] = &[
+    let rows: &[(&str, usize, usize, [Rows; 2], Found)] = &[
         ("the same", 50, all, [bids, asks], EQUAL),
         ("another size", 50, all, [&[(9, 1), (8, 9), (7, 3)], asks], DIFFERENT),
         ("a level less", 50, all, [&[(9, 1), (7, 3)], asks], DIFFERENT),
@@ -84,15 +84,15 @@ fn what_is_equal_and_what_is_not() {
         ("the best of them differ", 2, all, [&[(9, 2), (8, 2), (7, 3)], asks], DIFFERENT),
         ("an empty side", 50, all, [&[], asks], DIFFERENT),
     ];
-    for (name, levels, limit, [bids, asks], expected) in rows {
-        assert_eq!(found(*levels, &[], (0, *limit), (bids, asks)), *expected, "{name}");
+    for (name, levels, limit, answer, expected) in rows {
+        assert_eq!(found(*levels, &[], (0, *limit), *answer), *expected, "{name}");
     }
 }
 
 #[test]
 fn what_moved_does_not_count() {
-    let asks: &[(u64, u64)] = &[(11, 1), (12, 2), (13, 3)];
-    let answer: (&[(u64, u64)], &[(u64, u64)]) = (&[(9, 5), (8, 2), (7, 3)], asks);
+    let asks: Rows = &[(11, 1), (12, 2), (13, 3)];
+    let answer: [Rows; 2] = [&[(9, 5), (8, 2), (7, 3)], asks];
     let change = |recv_ns, seq, size| level(recv_ns, seq, Side::Bid, 9, size);
     let rows = [
         ("long before: it counts", 0, change(7_999, 5_000, 6), DIFFERENT),

@@ -25,7 +25,8 @@ use engine_model::{Body, Event, Flags, MarketId};
 pub use settings::{Settings, Trading, metadata_requests};
 
 use crate::audit::book_url;
-use crate::feed::{Feed, FeedDecoder};
+pub use crate::feed::Feed;
+use crate::feed::FeedDecoder;
 use account::Account;
 use requests::{Meaning, OWED_MAX, Owed, Reply, STREAMS_MAX, frame, ping_frame};
 use settings::get;
