@@ -528,10 +528,6 @@ impl Protocol for BitstampSession {
     fn markets_wanted(&self) -> Vec<MarketId> {
         self.feeds.iter().map(|feed| feed.market).collect()
     }
-
-    fn problems(&self) -> Vec<String> {
-        BitstampSession::problems(self)
-    }
 }
 
 /// A frame about one channel. The venue takes frames below 512 bytes, one channel each.

@@ -490,10 +490,6 @@ impl Protocol for GeminiSession {
     fn markets_wanted(&self) -> Vec<MarketId> {
         self.list.iter().map(|market| market.id).collect()
     }
-
-    fn problems(&self) -> Vec<String> {
-        GeminiSession::problems(self)
-    }
 }
 
 /// A subscription of v2, which wants upper case.
