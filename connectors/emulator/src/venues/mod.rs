@@ -4,3 +4,4 @@
 //! clocks, and any code of the connectors, so that both sides follow the venue and not each other.
 
 pub mod coinbase;
+pub mod solana;
