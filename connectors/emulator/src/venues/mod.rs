@@ -9,6 +9,7 @@ pub mod coinbase;
 pub mod gemini;
 mod mirror;
 mod sign;
+pub mod solana;
 mod words;
 
 #[cfg(test)]
