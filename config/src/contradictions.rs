@@ -153,6 +153,12 @@ impl Limits<'_> {
                 "trading halts before a book gets as old",
             ),
             (
+                self.whole("risk.clock_warn_ms", risk.machine.clock_warn_ms),
+                Below,
+                self.whole("risk.clock_halt_ms", risk.machine.clock_halt_ms),
+                "a warning at the halt warns nobody",
+            ),
+            (
                 self.whole("risk.unhedged_age_ms_max", risk.unhedged_age_ms_max),
                 Below,
                 flat(),

@@ -10,6 +10,7 @@ use engine_model::AssetId;
 use crate::assets::AssetTable;
 use crate::caps::{Zero, by_asset};
 use crate::decimal::Decimal;
+use crate::machine::{self, MachineLimits};
 use crate::per_venue::{self, PerVenue};
 use crate::problem::Problems;
 use crate::read::{
@@ -138,6 +139,8 @@ pub struct Risk {
     /// the daily loss limit must be above zero. Unit: parts per million of the notional.
     /// 2 to 2,000 bps, default 100 bps.
     pub worst_case_loss_ppm: u32,
+    /// When the state of the machine halts trading.
+    pub machine: MachineLimits,
 }
 
 impl Default for Risk {
@@ -184,6 +187,7 @@ impl Default for Risk {
             shortfall_trades: 20,
             resume_size_ppm: 100_000,
             worst_case_loss_ppm: 10_000,
+            machine: MachineLimits::default(),
         }
     }
 }
@@ -239,6 +243,16 @@ pub(crate) const KEYS: &[&str] = &[
     "shortfall_trades",
     "resume_size_percent",
     "worst_case_loss_bps",
+    "clock_warn_ms",
+    "clock_halt_ms",
+    "clock_step_ms_max",
+    "core_lag_ms_max",
+    "core_step_ms_max",
+    "ring_overflows_halt",
+    "journal_lag_ms_max",
+    "journal_backlog_percent_max",
+    "disk_free_percent_min",
+    "disk_free_mib_min",
 ];
 
 pub(crate) fn read(root: &Table, assets: &AssetTable, problems: &mut Problems<'_>) -> Risk {
@@ -251,6 +265,7 @@ pub(crate) fn read(root: &Table, assets: &AssetTable, problems: &mut Problems<'_
     let rates = &(1..=10_000);
     risk.messages_per_s =
         per_venue::read(&section, "messages_per_s", risk.messages_per_s, rates, problems);
+    risk.machine = machine::read(&section, problems);
     read_times(&mut risk, &section, problems);
     read_counts(&mut risk, &section, problems);
     read_amounts(&mut risk, &section, problems);

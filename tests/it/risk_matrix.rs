@@ -27,11 +27,10 @@ struct Row {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Part {
     OrderGateways,
-    DaemonAndLiveFeeds,
     AdminService,
     Operations,
 }
-use Part::{AdminService, DaemonAndLiveFeeds, Operations, OrderGateways};
+use Part::{AdminService, Operations, OrderGateways};
 
 const fn tested(id: &'static str, control: &'static str, tests: &'static [Test]) -> Row {
     Row { id, control, tests, owed_by: None }
@@ -60,6 +59,7 @@ const REDUCING: &str = "checks/tests/reducing.rs";
 const APPROVED: &str = "approved/tests.rs";
 const HALTS: &str = "halt/tests.rs";
 const THROTTLE: &str = "throttle/tests.rs";
+const MACHINE: &str = "machine/tests.rs";
 
 const MATRIX: &[Row] = &[
     shared_with(
@@ -218,11 +218,50 @@ const MATRIX: &[Row] = &[
         "realised versus predicted",
         &[("shortfall.rs", "a_mean_shortfall_above_half_over_twenty_trades_halts")],
     ),
-    owed("R32", "clock", DaemonAndLiveFeeds),
-    owed("R33", "core lag", DaemonAndLiveFeeds),
-    owed("R34", "ring overflow", DaemonAndLiveFeeds),
-    owed("R35", "journal lag", DaemonAndLiveFeeds),
-    owed("R36", "journal or disk error", DaemonAndLiveFeeds),
+    tested(
+        "R32",
+        "clock",
+        &[
+            (MACHINE, "the_clock_warns_halts_and_steps"),
+            (MACHINE, "values_resume_after_the_time_of_their_kind"),
+            (MACHINE, "a_sleep_counts_as_a_step"),
+        ],
+    ),
+    tested(
+        "R33",
+        "core lag",
+        &[
+            (MACHINE, "values_beyond_their_limits_halt"),
+            (MACHINE, "values_resume_after_the_time_of_their_kind"),
+            (MACHINE, "the_fourth_halt_in_an_hour_waits_for_an_operator"),
+        ],
+    ),
+    tested(
+        "R34",
+        "ring overflow",
+        &[
+            (MACHINE, "the_third_overflow_in_a_minute_halts_its_venue"),
+            (MACHINE, "overflows_resume_when_they_have_stayed_away"),
+        ],
+    ),
+    tested(
+        "R35",
+        "journal lag",
+        &[
+            (MACHINE, "values_beyond_their_limits_halt"),
+            (MACHINE, "values_resume_after_the_time_of_their_kind"),
+            (MACHINE, "the_fourth_halt_in_an_hour_waits_for_an_operator"),
+        ],
+    ),
+    tested(
+        "R36",
+        "journal or disk error",
+        &[
+            (MACHINE, "values_beyond_their_limits_halt"),
+            (MACHINE, "values_resume_after_the_time_of_their_kind"),
+            (HALTS, "clear_needs_role_text_and_a_cause_that_is_gone"),
+        ],
+    ),
     owed("R37", "position or balance mismatch", OrderGateways),
     owed("R38", "foreign activity", OrderGateways),
     shared_with(

@@ -61,6 +61,13 @@ fn defaults_are_the_reviewed_limits() {
     assert_eq!((risk.resume_size_ppm, risk.worst_case_loss_ppm), (100_000, 10_000));
     let rates = Venue::ALL.map(|venue| risk.messages_per_s.get(venue));
     assert_eq!(rates, [30, 5, 16, 4]);
+    let machine = risk.machine;
+    let clock = [machine.clock_warn_ms, machine.clock_halt_ms, machine.clock_step_ms_max];
+    assert_eq!(clock, [100, 1_000, 500]);
+    assert_eq!((machine.core_lag_ms_max, machine.core_step_ms_max), (50, 100));
+    assert_eq!(machine.ring_overflows_halt, 3);
+    assert_eq!((machine.journal_lag_ms_max, machine.journal_backlog_ppm_max), (1_000, 500_000));
+    assert_eq!((machine.disk_free_ppm_min, machine.disk_free_mib_min), (50_000, 512));
     let execution = Execution::default();
     assert_eq!((execution.leg_order, execution.retrade), (LegOrder::DexFirst, false));
     assert_eq!((execution.landing_slots, execution.landing_timeout_slots), (2, 150));
@@ -113,6 +120,16 @@ const BOUNDS: &[(&str, &str, &str, &str, &str)] = &[
     ("risk.shortfall_trades", "1", "1000", "0", "1001"),
     ("risk.resume_size_percent", "1", "100", "0.9999", "100.0001"),
     ("risk.worst_case_loss_bps", "2", "2000", "1.99", "2000.01"),
+    ("risk.clock_warn_ms", "1", "60000", "0", "60001"),
+    ("risk.clock_halt_ms", "1", "60000", "0", "60001"),
+    ("risk.clock_step_ms_max", "1", "60000", "0", "60001"),
+    ("risk.core_lag_ms_max", "1", "60000", "0", "60001"),
+    ("risk.core_step_ms_max", "1", "60000", "0", "60001"),
+    ("risk.ring_overflows_halt", "1", "16", "0", "17"),
+    ("risk.journal_lag_ms_max", "1", "60000", "0", "60001"),
+    ("risk.journal_backlog_percent_max", "1", "90", "0.9999", "90.0001"),
+    ("risk.disk_free_percent_min", "1", "50", "0.9999", "50.0001"),
+    ("risk.disk_free_mib_min", "64", "1048576", "63", "1048577"),
     ("execution.latency_ms.solana", "0", "60000", "-1", "60001"),
     ("execution.landing_slots", "1", "150", "0", "151"),
     ("execution.landing_timeout_slots", "2", "150", "1", "151"),
@@ -245,6 +262,7 @@ const RULES: &[(&str, &str, &str, &str, &str)] = &[
     ("execution.unwind_bps", "39.99", "40", "execution.unwind_hard_bps", "40"),
     ("risk.failure_warn_percent", "19.9999", "20", "risk.failure_halt_percent", "20"),
     ("risk.decision_age_ms_max", "5000", "5001", "risk.stale_halt_ms", "5000"),
+    ("risk.clock_warn_ms", "1999", "2000", "risk.clock_halt_ms", "2000"),
     ("risk.unhedged_age_ms_max", "3999", "4000", "risk.unhedged_flat_ms_max", "4000"),
     ("execution.hedge_timeout_ms", "5999", "6000", "risk.unhedged_flat_ms_max", "6000"),
     ("risk.trades_per_pair_per_minute", "50", "51", "risk.trades_per_hour", "50"),

@@ -74,6 +74,7 @@ fn said(out: &Sink) -> String {
                     | Body::Clock { .. }
                     | Body::Command(_)
                     | Body::Gap { .. }
+                    | Body::Engine { .. }
                     | Body::Ticker { .. }
                     | Body::Status { .. } => panic!("not of this venue: {:?}", event.body),
                 }

@@ -72,7 +72,8 @@ fn said(out: &Sink) -> String {
                         | Body::Slot { .. }
                         | Body::Param { .. }
                         | Body::Clock { .. }
-                        | Body::Command(_) => panic!("not of this venue: {:?}", event.body),
+                        | Body::Command(_)
+                        | Body::Engine { .. } => panic!("not of this venue: {:?}", event.body),
                     }
                 })
                 .collect();

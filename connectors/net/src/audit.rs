@@ -347,7 +347,3 @@ impl Replica {
         Some(is_equal)
     }
 }
-
-#[cfg(test)]
-#[path = "audit_tests.rs"]
-mod tests;

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::execution::plan::Plan;
 use crate::execution::trade::{Answer, Hedge, Order, OrderId, Outcome};
 use crate::execution::{Pnl, Trade};
-use crate::risk::halt::{Breach, Change, ClearRefused, HaltReason};
+use crate::risk::halt::{Breach, Change, ClearRefused, HaltReason, SCOPED_HALTS_MAX};
 use crate::risk::{Check, CheckSet, Denial};
 use crate::signal::evaluation::{Code, Evaluation};
 use crate::signal::opportunity::Opportunity;
+use crate::tables::MARKETS_MAX;
 use crate::timers::TRADES_MAX;
 
 /// What became of an opportunity. Each has exactly one fate.
@@ -81,6 +82,8 @@ pub enum Warning {
     FailureRate(Breach),
     /// Losing trades in a row, where that does not halt.
     ConsecutiveLosses(Breach),
+    /// The wall clock moves away from core time.
+    Clock(Breach),
 }
 
 /// What the core decided. Each has a number of its own in the sequence of the events.
@@ -197,10 +200,14 @@ pub enum Output {
     Decided(Decided),
 }
 
+/// The most halts that may be latched at once.
+const HALTS_MAX: usize = SCOPED_HALTS_MAX + HaltReason::ALL.len();
+
 /// Statements besides those about pairs that one step may make: a halt for each market that goes stale
-/// at one deadline (256), each halt that ends by itself (273) or by one command (273), and 40 for each
-/// trade: four rungs with an order, an answer and a refusal each, its end, and what that latches.
-const BESIDE_PAIRS: usize = 256 + 2 * 273 + 40 * TRADES_MAX + 64;
+/// at one deadline, and again where the clock steps, with a suspicion of each; each halt that ends by
+/// itself or by one command; and 40 for each trade: four rungs with an order, an answer and a refusal
+/// each, its end, and what that latches.
+const BESIDE_PAIRS: usize = 3 * MARKETS_MAX + 2 * HALTS_MAX + 40 * TRADES_MAX + 64;
 
 /// Statements about one pair in one step. It is looked at twice at most, by a timer and by the event,
 /// and each look is stated, may open or close an opportunity, and may be refused with both markets

@@ -215,7 +215,13 @@ impl Core {
             Body::Clock { .. } if self.desk.is_trading() => {
                 let (desk, mut hands) = self.split(out);
                 desk.day_due(&mut hands);
+                desk.note_clock(&mut hands);
             }
+            Body::Engine { fault, value } if self.desk.is_trading() => {
+                let (desk, mut hands) = self.split(out);
+                desk.note_machine(&mut hands, event.venue, fault, value);
+            }
+            Body::Engine { .. } => (),
             Body::Command(command) => {
                 let (desk, mut hands) = self.split(out);
                 desk.command(&mut hands, command);

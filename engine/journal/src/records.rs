@@ -105,7 +105,7 @@ pub struct Retained {
 }
 
 /// The stream that a batch belongs to: the ledger when any of its events is a command, the clock, a
-/// fee tier or a market's status, else the market stream.
+/// measurement of the engine, a fee tier or a market's status, else the market stream.
 #[must_use]
 pub fn stream_of(events: &[Event]) -> Stream {
     let is_ledger = |event: &Event| {
@@ -113,6 +113,7 @@ pub fn stream_of(events: &[Event]) -> Stream {
             event.body,
             Body::Command(_)
                 | Body::Clock { .. }
+                | Body::Engine { .. }
                 | Body::Status { .. }
                 | Body::Param { key: ParamKey::TakerFee, .. }
         )

@@ -122,6 +122,69 @@ pub enum ParamKey {
     TakerFee = 2,
 }
 
+/// What the engine has measured of the machine that it runs on. What the limits are, and what follows
+/// beyond them, is for the core to say.
+///
+/// A value needs stating when it is beyond half its limit, and at least once a second while a halt
+/// of its kind is latched: such a halt ends on values that were stated, never on silence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum EngineFault {
+    /// How long 99 of 100 events waited in their ring at most, over one whole second. Unit:
+    /// nanoseconds.
+    CoreLag = 0,
+    /// The longest step of the core in that second. Unit: nanoseconds.
+    SlowStep = 1,
+    /// A reader of the event's venue found its ring full. Unit: batches lost, of all its markets
+    /// together; each market learns its part by [`Body::Gap`].
+    RingOverflow = 2,
+    /// Age of the oldest record that is not yet with the disk. Unit: nanoseconds.
+    JournalLag = 3,
+    /// The fullest record ring. Unit: parts per million of its room.
+    JournalBacklog = 4,
+    /// A write or sync of the journal has failed. Unit: failures.
+    JournalError = 5,
+    /// What is free of the journal's disk, stated after a sync that succeeded. Unit: parts per
+    /// million of its size.
+    DiskFreeShare = 6,
+    /// The same. Unit: bytes.
+    DiskFreeBytes = 7,
+    /// By how much a clock that runs while the machine sleeps has gained on core time since it was
+    /// last stated. Unit: nanoseconds.
+    Slept = 8,
+}
+
+impl EngineFault {
+    /// Every measurement, in index order.
+    pub const ALL: [Self; 9] = [
+        Self::CoreLag,
+        Self::SlowStep,
+        Self::RingOverflow,
+        Self::JournalLag,
+        Self::JournalBacklog,
+        Self::JournalError,
+        Self::DiskFreeShare,
+        Self::DiskFreeBytes,
+        Self::Slept,
+    ];
+
+    /// The name used in reports and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CoreLag => "core_lag",
+            Self::SlowStep => "slow_step",
+            Self::RingOverflow => "ring_overflow",
+            Self::JournalLag => "journal_lag",
+            Self::JournalBacklog => "journal_backlog",
+            Self::JournalError => "journal_error",
+            Self::DiskFreeShare => "disk_free_share",
+            Self::DiskFreeBytes => "disk_free_bytes",
+            Self::Slept => "slept",
+        }
+    }
+}
+
 /// What happened. 32 bytes; wide integers are halves, low half first, to keep alignment at 8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u8)]
@@ -274,6 +337,14 @@ pub enum Body {
         /// Events in them.
         events: u64,
     } = 18,
+    /// What the engine measured of its machine. Without a market; the venue counts for
+    /// [`EngineFault::RingOverflow`] alone.
+    Engine {
+        /// Which measurement, with its unit.
+        fault: EngineFault,
+        /// In that unit.
+        value: u64,
+    } = 19,
 }
 
 /// One event. 64 bytes, one cache line.

@@ -16,6 +16,6 @@ pub mod ids;
 pub mod units;
 
 pub use command::{Command, Role};
-pub use event::{Body, DoubtReason, Event, Flags, ParamKey, Side};
+pub use event::{Body, DoubtReason, EngineFault, Event, Flags, ParamKey, Side};
 pub use grid::{Grid, GridError};
 pub use ids::{AssetId, InstrumentId, MarketId, PairId, Venue};

@@ -53,6 +53,7 @@ pub(crate) fn take(
                 Warning::DailyLoss(breach) => ("daily_loss", "R09", breach),
                 Warning::FailureRate(breach) => ("failure_rate", "R30", breach),
                 Warning::ConsecutiveLosses(breach) => ("consecutive_losses", "R11", breach),
+                Warning::Clock(breach) => ("clock", "R32", breach),
             };
             let control = Some(control);
             Event { control, breach: Some(*breach), ..Event::new("warned", reason) }

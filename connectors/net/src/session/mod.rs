@@ -7,7 +7,6 @@
 
 mod alive;
 mod backoff;
-mod host;
 mod link;
 mod view;
 
@@ -74,8 +73,6 @@ pub enum Secrecy {
     Public,
     /// It holds, or may hold, credentials or an account's affairs: never recorded.
     Secret,
-    /// Its address may hold credentials: recorded with the host alone.
-    SecretAddress,
 }
 
 impl core::fmt::Debug for Fetch {

@@ -1,10 +1,11 @@
 //! The desk: it takes what the signal let pass through risk into a trade, and sees trades through.
 //!
-//! [`facts`] gathers what the checks look at, [`watch`] keeps halts and their causes, [`settle`]
-//! books what venues answer. Decisions go to the outbox, each with its number. The desk changes the
+//! [`facts`] gathers what the checks look at, [`watch`] keeps halts and their causes, [`machine`] those
+//! of the machine beneath, [`settle`] books what venues answer. Decisions go to the outbox, each with its number. The desk changes the
 //! world in one way only: simulated fills consume what they took.
 
 mod facts;
+mod machine;
 mod marks;
 mod settle;
 mod watch;
@@ -32,6 +33,7 @@ use crate::risk::duplicates::{ClientKey, Duplicates};
 use crate::risk::exposure::{Positions, Unhedged};
 use crate::risk::failures::Failures;
 use crate::risk::halt::{Counts, HaltReason, Halts, Subject};
+use crate::risk::machine::Machine;
 use crate::risk::shortfall::Shortfall;
 use crate::risk::staleness::{FeedScope, Staleness};
 use crate::risk::streak::Streak;
@@ -137,6 +139,7 @@ pub(crate) struct State {
     agreement: Hysteresis,
     peg: Hysteresis,
     drift: Drift,
+    machine: Machine,
     has_begun: bool,
 }
 
@@ -210,6 +213,7 @@ impl Desk {
             agreement: Hysteresis::new(pairs.len()),
             peg: Hysteresis::new(assets),
             drift: Drift::new(markets),
+            machine: Machine::new(),
             has_begun: false,
         };
         Self {

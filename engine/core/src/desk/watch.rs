@@ -10,8 +10,8 @@ use crate::risk::daily::{DailyVerdict, day_of};
 use crate::risk::exposure::UnhedgedLevel;
 use crate::risk::failures::FailureLevel;
 use crate::risk::halt::{
-    Actor, Breach, Cause, CauseKind, CauseNow, Change, ClearRefused, HaltReason, Latch, Scope,
-    Written,
+    Actor, Breach, Cause, CauseKind, CauseNow, Change, ChangeKind, ClearRefused, HaltReason, Latch,
+    Scope, Written,
 };
 use crate::risk::staleness::{FeedChange, Proof};
 use crate::risk::{Check, Denial};
@@ -106,13 +106,13 @@ impl Desk {
         self.arm_stale(hands);
     }
 
-    fn feed_stale(&mut self, hands: &mut Hands<'_>, market: MarketId, breach: Breach) {
+    pub(super) fn feed_stale(&mut self, hands: &mut Hands<'_>, market: MarketId, breach: Breach) {
         if let Some(scope) = self.state.staleness.halt_scope(market) {
             self.latch(hands, HaltReason::StaleData, scope, breach);
         }
     }
 
-    fn arm_stale(&mut self, hands: &mut Hands<'_>) {
+    pub(super) fn arm_stale(&mut self, hands: &mut Hands<'_>) {
         match self.state.staleness.next_deadline_ns(&self.settings.limits) {
             Some(due_ns) => hands.timers.set(TimerId::Stale, due_ns.max(hands.now_ns + 1)),
             None => hands.timers.cancel(TimerId::Stale),
@@ -275,6 +275,9 @@ impl Desk {
             (HaltReason::Depeg, Scope::Asset(asset)) => {
                 is_calm(self.state.peg.calm_since_ns(asset.index()))
             }
+            _ if reason.is_of_machine() => {
+                self.state.machine.has_recovered(reason, scope, now_ns, limits)
+            }
             _ => false,
         };
         is_over.then_some((reason, scope))
@@ -289,6 +292,7 @@ impl Desk {
                 let recovery = self.state.staleness.recovery(scope);
                 halts.resume_stale(scope, recovery, now_ns, &limits, subjects)
             }
+            _ if reason.is_of_machine() => halts.resume_recovered((reason, scope), subjects),
             (_, Scope::Pair(pair)) => {
                 let calm = self.state.agreement.calm_since_ns(pair.index());
                 halts.resume_calm((reason, scope), calm, now_ns, &limits, subjects)
@@ -307,6 +311,9 @@ impl Desk {
     /// A halt is gone, or has become a person's to clear.
     fn resumed(&mut self, hands: &mut Hands<'_>, change: Change) {
         hands.decide(Decision::Halt(change));
+        if change.kind == ChangeKind::Cleared {
+            self.state.machine.cleared(change.halt.reason, change.halt.scope);
+        }
         match (change.halt.reason, change.halt.scope) {
             (HaltReason::ReferenceDisagreement, Scope::Pair(pair)) => {
                 self.state.agreement.reset(pair.index());
@@ -439,6 +446,9 @@ impl Desk {
             (HaltReason::Position, Scope::Asset(asset)) => {
                 let marks = Self::marks_of(hands.world, asset, None, hands.now_ns);
                 self.state.positions.breach(asset, marks.as_slice(), limits).is_none()
+            }
+            _ if reason.is_of_machine() => {
+                self.state.machine.is_within(reason, scope, hands.now_ns, limits)
             }
             _ => false,
         };

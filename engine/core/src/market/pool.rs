@@ -133,6 +133,7 @@ impl MarketPool {
             | Body::Param { .. }
             | Body::Clock { .. }
             | Body::Command(_)
+            | Body::Engine { .. }
             | Body::Timer => (),
         }
     }

@@ -165,8 +165,9 @@ impl World {
     pub(crate) fn apply(&mut self, event: &Event) -> Option<MarketId> {
         let aged = |value| Aged { value, at_ns: event.recv_ns };
         let index = event.market.index();
-        // A polled fee says nothing of the connection that the book comes on.
-        let is_polled = matches!(event.body, Body::Param { .. } | Body::Status { .. });
+        // A polled fee, or a measurement of our own, says nothing of the connection that the book comes on.
+        let is_polled =
+            matches!(event.body, Body::Param { .. } | Body::Status { .. } | Body::Engine { .. });
         if let Some(heard_ns) = self.heard_ns.get_mut(index).filter(|_| !is_polled) {
             *heard_ns = event.recv_ns;
             let is_book = matches!(event.body, Body::BookClear | Body::Level { .. });
@@ -201,9 +202,11 @@ impl World {
                 self.wall_offset_ns = i64::try_from(offset).unwrap_or(i64::MAX);
                 return None;
             }
-            Body::Heartbeat { .. } | Body::Timer | Body::Ticker { .. } | Body::Command(_) => {
-                return None;
-            }
+            Body::Heartbeat { .. }
+            | Body::Timer
+            | Body::Ticker { .. }
+            | Body::Command(_)
+            | Body::Engine { .. } => return None,
             Body::Param { key: ParamKey::TakerFee, value } => {
                 // A fee that takes everything, or more, is no fee of a venue: as bad as can be.
                 *self.taker_fee_ppm.get_mut(index)? = aged(value.min(PPM_ONE - 1));

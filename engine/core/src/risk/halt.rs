@@ -459,6 +459,34 @@ impl Halts {
         Ok(self.remove(halt, ChangeKind::Resumed, subjects))
     }
 
+    /// Removes a halt that the watch of the machine says has recovered: see
+    /// [`super::machine::Machine::has_recovered`].
+    ///
+    /// # Errors
+    ///
+    /// [`ClearRefused`]: not active, needs a person, which includes every reason that is not of the
+    /// machine.
+    pub fn resume_recovered(
+        &mut self,
+        (reason, scope): (HaltReason, Scope),
+        subjects: &[Subject],
+    ) -> Result<Change, ClearRefused> {
+        let halt = self.automatic(reason, scope)?;
+        if !reason.is_of_machine() {
+            return Err(ClearRefused::NeedsPerson); // it has conditions of its own
+        }
+        Ok(self.remove(halt, ChangeKind::Resumed, subjects))
+    }
+
+    /// Takes from a halt that it may end by itself. None when there is no such halt, or it needed a
+    /// person already.
+    pub fn hand_over(&mut self, reason: HaltReason, scope: Scope) -> Option<Change> {
+        let index = self.index_of(reason, scope)?;
+        let halt = self.slots[index].as_mut().filter(|halt| halt.latch == Latch::Auto)?;
+        halt.latch = Latch::Operator;
+        Some(Change { kind: ChangeKind::HandedToOperator, halt: *halt })
+    }
+
     /// Size that the next trade of a pair may have. Unit: parts per million of its size. A pair
     /// outside the tables is cautious.
     #[must_use]

@@ -107,6 +107,41 @@ pub struct Limits {
     pub shortfall_ppm_max: u64,
     /// R31: trades over which the mean is taken.
     pub shortfall_trades: u32,
+    /// R32: distance of the wall clock from core time above which a warning goes out.
+    pub clock_warn_ns: u64,
+    /// R32: distance of the wall clock from core time, at most.
+    pub clock_offset_ns_max: u64,
+    /// R32: change of that distance from one statement of the clock to the next, and time that the
+    /// machine slept, at most.
+    pub clock_step_ns_max: u64,
+    /// R32: how long the distance must be below half its limit before the halt clears.
+    pub clock_resume_ns: u64,
+    /// R33: time that 99 of 100 events wait in their ring, at most.
+    pub core_lag_ns_max: u64,
+    /// R33: time that one step of the core takes, at most.
+    pub core_step_ns_max: u64,
+    /// R33 to R35: how long a value must be below half its limit before the halt clears.
+    pub lag_resume_ns: u64,
+    /// R33 to R35: halts of one kind inside [`Self::lag_repeat_window_ns`] that clear by themselves;
+    /// one more waits for an operator. At most [`super::machine::REPEATS_KEPT`] count.
+    pub lag_repeats_max: u32,
+    /// R33 to R35: the window in which such halts are counted.
+    pub lag_repeat_window_ns: u64,
+    /// R34: overflows of one venue inside [`Self::ring_overflow_window_ns`] at which it halts; the
+    /// count itself halts. 1 to [`super::machine::OVERFLOWS_KEPT`].
+    pub ring_overflows_halt: u32,
+    /// R34: that window.
+    pub ring_overflow_window_ns: u64,
+    /// R35: age of the oldest record that is not with the disk, at most.
+    pub journal_lag_ns_max: u64,
+    /// R35: share of a record ring that may be taken, at most.
+    pub journal_backlog_ppm_max: u64,
+    /// R36: share of the journal's disk that is free, at least.
+    pub disk_free_ppm_min: u64,
+    /// R36: what is free of the journal's disk, at least. Unit: bytes.
+    pub disk_free_bytes_min: u64,
+    /// R36: how long more than twice of both must be free before the halt clears.
+    pub disk_resume_ns: u64,
     /// Size of the first trade of a pair after any resume, as a share of its size.
     pub resume_size_ppm: u64,
 }
@@ -159,6 +194,22 @@ impl Default for Limits {
             failure_window_ns: 900 * NS_PER_SECOND,
             shortfall_ppm_max: 500_000,
             shortfall_trades: 20,
+            clock_warn_ns: NS_PER_SECOND / 10,
+            clock_offset_ns_max: NS_PER_SECOND,
+            clock_step_ns_max: NS_PER_SECOND / 2,
+            clock_resume_ns: 60 * NS_PER_SECOND,
+            core_lag_ns_max: NS_PER_SECOND / 20,
+            core_step_ns_max: NS_PER_SECOND / 10,
+            lag_resume_ns: 10 * NS_PER_SECOND,
+            lag_repeats_max: 3,
+            lag_repeat_window_ns: 3_600 * NS_PER_SECOND,
+            ring_overflows_halt: 3,
+            ring_overflow_window_ns: 60 * NS_PER_SECOND,
+            journal_lag_ns_max: NS_PER_SECOND,
+            journal_backlog_ppm_max: 500_000,
+            disk_free_ppm_min: 50_000,
+            disk_free_bytes_min: 512 << 20,
+            disk_resume_ns: 60 * NS_PER_SECOND,
             resume_size_ppm: 100_000,
         }
     }

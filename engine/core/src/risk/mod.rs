@@ -17,6 +17,7 @@ pub mod facts;
 pub mod failures;
 pub mod halt;
 pub mod limits;
+pub mod machine;
 pub mod ring;
 pub mod shortfall;
 pub mod staleness;

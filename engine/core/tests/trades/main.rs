@@ -1,6 +1,7 @@
 //! What the desk makes of small, hand-made markets: fills, consumption, balances, lives, landings.
 
 mod ladder;
+mod machine;
 mod order;
 mod random;
 mod regress;

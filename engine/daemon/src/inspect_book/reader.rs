@@ -248,7 +248,8 @@ impl Link {
                 | Body::Slot { .. }
                 | Body::Param { .. }
                 | Body::Clock { .. }
-                | Body::Command(_) => false,
+                | Body::Command(_)
+                | Body::Engine { .. } => false,
             };
             if is_of_book && !touched.contains(&market) {
                 touched.push(market);

@@ -139,6 +139,16 @@ pub fn settings_from(config: &Config) -> Settings {
         shortfall_ppm_max: risk.shortfall_ppm_max.into(),
         shortfall_trades: risk.shortfall_trades,
         resume_size_ppm: risk.resume_size_ppm.into(),
+        clock_warn_ns: ms(risk.machine.clock_warn_ms),
+        clock_offset_ns_max: ms(risk.machine.clock_halt_ms),
+        clock_step_ns_max: ms(risk.machine.clock_step_ms_max),
+        core_lag_ns_max: ms(risk.machine.core_lag_ms_max),
+        core_step_ns_max: ms(risk.machine.core_step_ms_max),
+        ring_overflows_halt: risk.machine.ring_overflows_halt,
+        journal_lag_ns_max: ms(risk.machine.journal_lag_ms_max),
+        journal_backlog_ppm_max: risk.machine.journal_backlog_ppm_max.into(),
+        disk_free_ppm_min: risk.machine.disk_free_ppm_min.into(),
+        disk_free_bytes_min: risk.machine.disk_free_mib_min << 20,
         ..Limits::default()
     };
     let leg_order = match execution.leg_order {

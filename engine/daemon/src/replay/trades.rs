@@ -174,6 +174,7 @@ fn warning_text(warning: &Warning) -> String {
         Warning::DailyLoss(breach) => ("daily loss (R09)", breach),
         Warning::FailureRate(breach) => ("failure rate (R30)", breach),
         Warning::ConsecutiveLosses(breach) => ("losses in a row (R11)", breach),
+        Warning::Clock(breach) => ("clock (R32)", breach),
     };
     format!("{name}: observed {}, limit {}", breach.observed, breach.limit)
 }

@@ -338,17 +338,29 @@ impl<'a> Place<'a> {
         let limits = &self.run.begin.settings.limits;
         let money = || format!("{} {}", plain(value, 6), namer.asset(namer.tables().numeraire));
         let time = || u64::try_from(value).map_or_else(|_| value.to_string(), duration);
+        let share = || format!("{} %", plain(value, 4));
+        let value_is = |limit: u64| halt.breach.limit == i128::from(limit);
         match halt.reason {
             HaltReason::DailyLoss | HaltReason::Drawdown | HaltReason::Position => money(),
             // Too large or too long: the limit says which.
             HaltReason::UnhedgedExposure if halt.breach.limit == limits.unhedged_usd_micros_max => {
                 money()
             }
-            HaltReason::StaleData | HaltReason::UnhedgedExposure => time(),
+            // Too old or too many, too little of the disk or in all: the limit says which.
+            HaltReason::JournalLag if value_is(limits.journal_backlog_ppm_max) => share(),
+            HaltReason::DiskSpace if value_is(limits.disk_free_ppm_min) => share(),
+            HaltReason::DiskSpace => format!("{value} bytes"),
+            HaltReason::StaleData
+            | HaltReason::UnhedgedExposure
+            | HaltReason::Clock
+            | HaltReason::CoreLag
+            | HaltReason::JournalLag => time(),
             HaltReason::ReferenceDisagreement
             | HaltReason::Depeg
             | HaltReason::FailureRate
-            | HaltReason::Shortfall => format!("{} %", plain(value, 4)),
+            | HaltReason::Shortfall => share(),
+            HaltReason::RingOverflow => format!("{value} overflows"),
+            HaltReason::JournalError => format!("{value} failures"),
             HaltReason::ConsecutiveLosses => format!("{value} losses in a row"),
             HaltReason::RepeatedExecution => format!("{value} trades"),
             HaltReason::ManualPause

@@ -1,7 +1,7 @@
 //! Tables and properties of batches.
 
 use engine_model::command::{Command, Role};
-use engine_model::{DoubtReason, ParamKey};
+use engine_model::{DoubtReason, EngineFault, ParamKey};
 use proptest::prelude::*;
 
 use super::*;
@@ -120,6 +120,8 @@ fn bodies() -> impl Strategy<Value = Body> {
         Just(Body::BookClear),
         Just(Body::Timer),
         any::<u64>().prop_map(|wall_ns| Body::Clock { wall_ns }),
+        (0..EngineFault::ALL.len(), any::<u64>())
+            .prop_map(|(n, value)| Body::Engine { fault: EngineFault::ALL[n], value }),
         any::<u8>()
             .prop_map(|reason| { Body::Command(Command::ClearHalt { reason, role: Role::Admin }) }),
         (0..DoubtReason::ALL.len()).prop_map(|n| Body::BookDoubt { reason: DoubtReason::ALL[n] }),

@@ -111,6 +111,7 @@ fn assert_agreement(config: &Config) {
     assert!((risk.quote_rate_ppm_min..=risk.quote_rate_ppm_max).contains(&1_000_000));
     assert!(risk.decision_age_ms_max <= risk.stale_halt_ms);
     assert!(risk.unhedged_age_ms_max.max(execution.hedge_timeout_ms) < risk.unhedged_flat_ms_max);
+    assert!(risk.machine.clock_warn_ms < risk.machine.clock_halt_ms);
     assert!(risk.failure_warn_ppm < risk.failure_halt_ppm);
     assert!(risk.trades_per_pair_per_minute <= risk.trades_per_hour);
     assert!(risk.trades_per_market_max <= risk.trades_in_flight_max);

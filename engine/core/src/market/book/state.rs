@@ -108,6 +108,7 @@ impl MarketBook {
             | Body::Param { .. }
             | Body::Clock { .. }
             | Body::Command(_)
+            | Body::Engine { .. }
             | Body::Timer => return self.end_batch_of(event),
         }
         self.note_alive(event.recv_ns);

@@ -36,6 +36,18 @@ pub enum HaltReason {
     BrokenTrade = 13,
     /// A fact that the rules exclude: an overfill, a fill worse than its limit, a broken invariant.
     Contradiction = 14,
+    /// The wall clock is too far from core time.
+    Clock = 15,
+    /// Events waited too long for the core, or one step took too long.
+    CoreLag = 16,
+    /// Readers of a venue lost too much on the way to the core.
+    RingOverflow = 17,
+    /// Records wait too long, or too many, to be written.
+    JournalLag = 18,
+    /// The journal could not be written or synced.
+    JournalError = 19,
+    /// The journal's disk is nearly full.
+    DiskSpace = 20,
 }
 
 /// Who may end a halt.
@@ -62,7 +74,7 @@ pub enum CauseKind {
 
 impl HaltReason {
     /// Every reason, in index order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 21] = [
         Self::ManualPause,
         Self::KillSwitch,
         Self::StaleData,
@@ -78,6 +90,12 @@ impl HaltReason {
         Self::Shortfall,
         Self::BrokenTrade,
         Self::Contradiction,
+        Self::Clock,
+        Self::CoreLag,
+        Self::RingOverflow,
+        Self::JournalLag,
+        Self::JournalError,
+        Self::DiskSpace,
     ];
 
     /// The reason with this number, if there is one.
@@ -105,6 +123,12 @@ impl HaltReason {
             Self::Shortfall => "shortfall",
             Self::BrokenTrade => "broken_trade",
             Self::Contradiction => "contradiction",
+            Self::Clock => "clock",
+            Self::CoreLag => "core_lag",
+            Self::RingOverflow => "ring_overflow",
+            Self::JournalLag => "journal_lag",
+            Self::JournalError => "journal_error",
+            Self::DiskSpace => "disk_space",
         }
     }
 
@@ -125,15 +149,41 @@ impl HaltReason {
             Self::UnhedgedExposure | Self::BrokenTrade => "R27",
             Self::FailureRate => "R30",
             Self::Shortfall => "R31",
+            Self::Clock => "R32",
+            Self::CoreLag => "R33",
+            Self::RingOverflow => "R34",
+            Self::JournalLag => "R35",
+            Self::JournalError | Self::DiskSpace => "R36",
             Self::Contradiction => "R39",
         }
+    }
+
+    /// Whether it comes from the machine that the engine runs on (R32 to R36).
+    #[must_use]
+    pub const fn is_of_machine(self) -> bool {
+        matches!(
+            self,
+            Self::Clock
+                | Self::CoreLag
+                | Self::RingOverflow
+                | Self::JournalLag
+                | Self::JournalError
+                | Self::DiskSpace
+        )
     }
 
     /// Who may end it.
     #[must_use]
     pub const fn class(self) -> Latch {
         match self {
-            Self::StaleData | Self::ReferenceDisagreement | Self::Depeg => Latch::Auto,
+            Self::StaleData
+            | Self::ReferenceDisagreement
+            | Self::Depeg
+            | Self::Clock
+            | Self::CoreLag
+            | Self::RingOverflow
+            | Self::JournalLag
+            | Self::DiskSpace => Latch::Auto,
             Self::ManualPause
             | Self::Drawdown
             | Self::ConsecutiveLosses
@@ -143,7 +193,9 @@ impl HaltReason {
             | Self::FailureRate
             | Self::Shortfall
             | Self::BrokenTrade => Latch::Operator,
-            Self::KillSwitch | Self::DailyLoss | Self::Contradiction => Latch::Admin,
+            Self::KillSwitch | Self::DailyLoss | Self::Contradiction | Self::JournalError => {
+                Latch::Admin
+            }
         }
     }
 
@@ -164,7 +216,13 @@ impl HaltReason {
             | Self::FailureRate
             | Self::Shortfall
             | Self::BrokenTrade
-            | Self::Contradiction => HaltState::Halted,
+            | Self::Contradiction
+            | Self::Clock
+            | Self::CoreLag
+            | Self::RingOverflow
+            | Self::JournalLag
+            | Self::JournalError
+            | Self::DiskSpace => HaltState::Halted,
         }
     }
 
@@ -180,12 +238,18 @@ impl HaltReason {
             | Self::Depeg
             | Self::RepeatedExecution
             | Self::UnhedgedExposure
-            | Self::FailureRate => CauseKind::Measured,
+            | Self::FailureRate
+            | Self::Clock
+            | Self::CoreLag
+            | Self::RingOverflow
+            | Self::JournalLag
+            | Self::DiskSpace => CauseKind::Measured,
             Self::ManualPause
             | Self::KillSwitch
             | Self::ConsecutiveLosses
             | Self::Shortfall
             | Self::BrokenTrade
+            | Self::JournalError
             | Self::Contradiction => CauseKind::Reviewed,
         }
     }

@@ -45,7 +45,7 @@ fn reasons_are_numbered_and_named_once() {
         assert_eq!(named.count(), 1, "{}", reason.name());
         assert!(reason.control().starts_with('R'));
     }
-    assert_eq!(HaltReason::from_number(15), None);
+    assert_eq!(HaltReason::from_number(21), None);
     assert_eq!(HaltReason::from_number(u8::MAX), None);
 }
 
@@ -350,7 +350,7 @@ proptest! {
         let (mut halts, mut now_ns) = (Halts::new(COUNTS), START);
         for _ in 0..10_000 {
             now_ns += random.below(90 * SECOND);
-            let reason = HaltReason::ALL[usize::try_from(random.below(15)).expect("is small")];
+            let reason = HaltReason::ALL[usize::try_from(random.below(21)).expect("is small")];
             let scope = any_scope(&mut random);
             let before: Vec<Halt> = halts.iter().copied().collect();
             let cleared = match random.below(8) {
