@@ -16,7 +16,7 @@ runs=${1:?usage: campaign.sh RUNS [SANITIZED_RUNS [SNAPSHOTS]]}
 sanitized_runs=${2:-0}
 snapshots=${3:-100}
 builds=${CARGO_TARGET_DIR:-$PWD/target}
-targets=${TARGETS:-coinbase gemini bitstamp solana recorder accounts swaps configuration decimals quote journal}
+targets=${TARGETS:-coinbase gemini gemini_current bitstamp solana recorder accounts swaps configuration decimals quote journal}
 triple=$(rustc -vV | sed -n 's/^host: //p')
 failed=0
 unset CARGO_TARGET_DIR

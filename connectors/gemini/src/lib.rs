@@ -4,6 +4,7 @@
 //! data v2 (the first message of a symbol is its snapshot, there are no sequence numbers), `fast`
 //! its book frames without allocating, `wire` every frame through serde. [`audit`] compares books of
 //! both with the HTTP book, [`metadata`] reads tick and lot of symbols, `fees` the account's fee tier.
+//! [`feed`] is a decoder of either.
 //! [`session`] says what a live connection sends and fetches, [`sign`] signs.
 //!
 //! Deliberately absent: sockets, clocks and orders; market data v1.
@@ -12,6 +13,7 @@
 pub mod audit;
 pub mod current;
 mod fast;
+pub mod feed;
 mod fees;
 pub mod metadata;
 pub mod reader;
@@ -20,6 +22,7 @@ pub mod sign;
 mod wire;
 
 pub use current::CurrentDecoder;
+pub use feed::{Feed, FeedDecoder};
 pub use metadata::metadata;
 pub use reader::GeminiDecoder;
-pub use session::{Feed, GeminiSession, Settings, metadata_requests};
+pub use session::{GeminiSession, Settings, metadata_requests};

@@ -347,3 +347,7 @@ impl Replica {
         Some(is_equal)
     }
 }
+
+#[cfg(test)]
+#[path = "audit_tests.rs"]
+mod tests;

@@ -14,6 +14,7 @@ use connector_solana::SolanaDecoder;
 use connector_solana::address::{
     USDC_MINT, WHIRLPOOL_PROGRAM, WRAPPED_SOL_MINT, oracle_address, tick_array_address,
 };
+use connector_solana::decoder::Provisional;
 use solana_pubkey::{Pubkey, pubkey};
 
 thread_local! {
@@ -59,9 +60,19 @@ fn value(data: &[u8]) -> String {
 
 #[test]
 fn account_and_slot_frames_allocate_nothing_after_the_first_slot() {
+    run(1_027, Provisional::Off, 12);
+}
+
+#[test]
+fn prices_before_the_end_of_their_slot_allocate_nothing_either() {
+    run(64, Provisional::On, 14);
+}
+
+/// Forty slots of a pool with two arrays and an oracle, so many events in each.
+fn run(fee_tier_index: u16, provisional: Provisional, expected: usize) {
     let pool = pool_bytes(&PoolFields {
         tick_spacing: 64,
-        fee_tier_index: 1027,
+        fee_tier_index,
         fee_rate_ppm: 3000,
         protocol_fee_rate: 1300,
         liquidity: 1_000_000,
@@ -78,6 +89,7 @@ fn account_and_slot_frames_allocate_nothing_after_the_first_slot() {
         (oracle_address(&WHIRLPOOL_PROGRAM, &POOL), oracle_bytes(&POOL)),
     ];
     let mut decoder = SolanaDecoder::new(Markets::open(Vec::new()), Vec::new(), 800);
+    decoder.set_provisional(provisional);
     let mut sink = Sink::default();
     let mut put = |input: Input<'_>| {
         sink.clear();
@@ -127,7 +139,8 @@ fn account_and_slot_frames_allocate_nothing_after_the_first_slot() {
         let before = COUNT.with(Cell::get);
         let events: usize = frames.iter().map(|frame| put(Input::Received(frame.as_bytes()))).sum();
         let allocations = COUNT.with(Cell::get) - before;
-        assert_eq!(events, 12, "pool 2, arrays 3 and 3, oracle 2, slot of chain and pool");
+        // Pool 2, or 4 where told twice, arrays 3 and 3, oracle 2, slot of chain and pool.
+        assert_eq!(events, expected);
         if round > 0 {
             assert_eq!(allocations, 0, "round {round}");
         } else {

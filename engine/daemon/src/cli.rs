@@ -14,7 +14,7 @@ use engine_poolmath::whirlpool::{Amount, Direction};
 use crate::cli_output::{Exit, Failure, Form, note, write_failed, write_text};
 use crate::journal::{retain, verify};
 use crate::replay::JournalTo;
-use crate::{check, inspect_book, live, project, replay, why};
+use crate::{check, emulate, inspect_book, live, project, replay, why};
 
 /// Finds, sizes and prices arbitrage between order books and on-chain pools, exactly.
 #[derive(Debug, Parser)]
@@ -43,6 +43,8 @@ enum Command {
     Inspect(Inspect),
     /// Check a configuration as strictly as running does
     Check(CheckArgs),
+    /// Serve emulated venues on local ports until Ctrl-C
+    Emulate(EmulateArgs),
 }
 
 #[derive(Debug, Args)]
@@ -191,6 +193,20 @@ struct CheckArgs {
 }
 
 #[derive(Debug, Args)]
+struct EmulateArgs {
+    /// Configuration file (TOML), like config/example/emulate.toml; without it all four venues are
+    /// served on any port, with nobody's account
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Seed of market, chain, keys and faults, in place of the configured one
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Print the addresses as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
 struct BookArgs {
     /// Whose recording it is; by default as its header or addresses say
     #[arg(long, value_enum, value_name = "VENUE")]
@@ -306,6 +322,9 @@ fn dispatch(command: Command) -> ExitCode {
                 .into()
         }
         Command::Check(args) => check::run(&args.config, &args.sets, form(args.json)).into(),
+        Command::Emulate(EmulateArgs { config, seed, json }) => {
+            emulate::command(&emulate::EmulateArgs { config, seed, form: form(json) }).into()
+        }
         Command::Why(args) => why::command(&why::WhyArgs {
             id: args.id,
             pair_at: args.pair.zip(args.at),

@@ -2,7 +2,7 @@
 //!
 //! Layout: [`cli`] reads the command line and holds the table of exit codes, [`cli_output`] writes
 //! results and errors, [`check`] reads a configuration file, [`inspect_book`] rebuilds books from a
-//! recording, [`replay`] runs recordings through the whole engine, [`project`] makes the tables of a
+//! recording, [`emulate`] serves emulated venues, [`replay`] runs recordings through the whole engine, [`project`] makes the tables of a
 //! journal, [`why`] explains what a journal's run decided.
 //!
 //! Deliberately absent: decisions. What a frame means is the connectors' business, what it is worth
@@ -11,6 +11,7 @@
 pub mod check;
 pub mod cli;
 pub mod cli_output;
+pub mod emulate;
 pub mod inspect_book;
 pub mod journal;
 pub mod live;

@@ -67,7 +67,7 @@ fn the_scanner_takes_any_constant_order_of_keys() {
     }
 }
 
-fn write_shuffled(value: &Value, space: &str, rng: &mut Rng, out: &mut String) {
+pub(super) fn write_shuffled(value: &Value, space: &str, rng: &mut Rng, out: &mut String) {
     match value {
         Value::Array(list) => {
             out.push('[');

@@ -1,12 +1,13 @@
 //! The venues' decoders on recorded frames: nothing is lost, and both paths say the same.
 
 mod captures;
+mod current;
 mod keys;
 mod paths;
 
 use connector_bitstamp::BitstampDecoder;
 use connector_coinbase::CoinbaseDecoder;
-use connector_gemini::GeminiDecoder;
+use connector_gemini::{CurrentDecoder, GeminiDecoder};
 use connector_net::books::ReadPath;
 use connector_net::capture::{Capture, Kind};
 use connector_net::{Decoder, Markets, Odd, Sink};
@@ -55,6 +56,7 @@ fn known(capture: &Capture, venue: Venue) -> Vec<(Box<str>, Grid)> {
 enum AnyDecoder {
     Coinbase(CoinbaseDecoder),
     Gemini(GeminiDecoder),
+    GeminiCurrent(CurrentDecoder),
     Bitstamp(BitstampDecoder),
 }
 
@@ -72,6 +74,7 @@ impl AnyDecoder {
         match self {
             Self::Coinbase(decoder) => decoder,
             Self::Gemini(decoder) => decoder,
+            Self::GeminiCurrent(decoder) => decoder,
             Self::Bitstamp(decoder) => decoder,
         }
     }
@@ -88,7 +91,18 @@ struct Twins {
 
 impl Twins {
     fn new(venue: Venue, known: &[(Box<str>, Grid)]) -> Self {
-        let decoder = |path| AnyDecoder::new(venue, Markets::open(known.to_vec()), path);
+        Self::of(|path| AnyDecoder::new(venue, Markets::open(known.to_vec()), path))
+    }
+
+    /// The same of Gemini's current feed.
+    fn current(known: &[(Box<str>, Grid)]) -> Self {
+        Self::of(|path| {
+            let decoder = CurrentDecoder::new(Markets::open(known.to_vec()));
+            AnyDecoder::GeminiCurrent(decoder.with_path(path))
+        })
+    }
+
+    fn of(decoder: impl Fn(ReadPath) -> AnyDecoder) -> Self {
         Self {
             fast: decoder(ReadPath::FastThenTyped),
             typed: decoder(ReadPath::TypedOnly),

@@ -80,7 +80,7 @@ const TOKENS: [&[u8]; 24] = [
 ];
 
 /// One to three small damages of the kinds that a wire, a cut file or a changed venue would make.
-fn damage(frame: &[u8], rng: &mut Rng) -> Vec<u8> {
+pub(super) fn damage(frame: &[u8], rng: &mut Rng) -> Vec<u8> {
     let mut bytes = frame.to_vec();
     for _ in 0..=rng.below(3) {
         if bytes.is_empty() {

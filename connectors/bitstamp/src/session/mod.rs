@@ -13,6 +13,9 @@
 
 mod account;
 mod settings;
+
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;
 
@@ -155,15 +158,6 @@ impl BitstampSession {
         }
     }
 
-    /// What is wrong with the configuration, as far as the venue has told: one text for each matter,
-    /// naming the market or the key. A matter that mends itself goes away.
-    #[must_use]
-    pub fn problems(&self) -> Vec<String> {
-        let mut all: Vec<String> = self.problems.values().cloned().collect();
-        all.extend(self.account.iter().filter_map(Account::problem));
-        all
-    }
-
     /// The decoder, to look at.
     #[must_use]
     pub const fn bitstamp(&self) -> &BitstampDecoder {
@@ -275,10 +269,7 @@ impl BitstampSession {
             let feed = &mut self.feeds[at];
             feed.stage = Stage::Live;
             (feed.too_old, feed.failed, feed.heard_ns) = (0, 0, now.ns);
-            feed.audit_due_ns = match self.settings.audit {
-                Some(_) => later(now.ns, self.settings.data_within_ms),
-                None => u64::MAX,
-            };
+            feed.audit_due_ns = later(now.ns, self.settings.data_within_ms);
             return;
         }
         let least_ms = match *end {
@@ -319,12 +310,29 @@ impl BitstampSession {
                 self.subscribe(at, now, tries.saturating_add(1), asks);
             }
             Stage::Waiting { due_ns } if due_ns <= now.ns => self.fetch(at, now, asks),
-            Stage::Live if self.feeds[at].audit_due_ns <= now.ns => self.ask_audit(at, now, asks),
+            Stage::Live if self.feeds[at].audit_due_ns <= now.ns => {
+                if self.settings.audit.is_some() {
+                    self.ask_audit(at, now, asks);
+                } else {
+                    self.look_for_data(at, now, asks);
+                }
+            }
             Stage::Idle
             | Stage::Subscribing { .. }
             | Stage::Fetching { .. }
             | Stage::Waiting { .. }
             | Stage::Live => {}
+        }
+    }
+
+    /// Where nothing is compared, a channel without data for too long is subscribed anew: it may be
+    /// dead.
+    fn look_for_data(&mut self, at: usize, now: Now, asks: &mut Asks) {
+        let due_ns = later(self.feeds[at].heard_ns, self.settings.data_within_ms);
+        if due_ns <= now.ns {
+            self.subscribe(at, now, 0, asks);
+        } else {
+            self.feeds[at].audit_due_ns = due_ns;
         }
     }
 
@@ -510,12 +518,15 @@ impl Protocol for BitstampSession {
         self.settle_due();
     }
 
-    fn markets_wanted(&self) -> Vec<MarketId> {
-        self.feeds.iter().map(|feed| feed.market).collect()
+    /// One text for each matter, naming the market or the key. A matter that mends itself goes away.
+    fn problems(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.problems.values().cloned().collect();
+        all.extend(self.account.iter().filter_map(Account::problem));
+        all
     }
 
-    fn problems(&self) -> Vec<String> {
-        BitstampSession::problems(self)
+    fn markets_wanted(&self) -> Vec<MarketId> {
+        self.feeds.iter().map(|feed| feed.market).collect()
     }
 }
 

@@ -404,6 +404,18 @@ fn a_lost_diff_is_found_by_comparison() {
     assert_eq!(play.asked_but_beats(), ANEW);
 }
 
+#[test]
+fn a_quiet_channel_is_subscribed_anew_where_nothing_is_compared() {
+    let mut play = Play::new(Settings { audit: None, ..settings(&["btcusd"]) });
+    play.live();
+    play.pass(20_000);
+    play.frame(&diff("btcusd", play.micros(), "99.00x2", ""));
+    play.pass(29_999);
+    assert_eq!(play.asked_but_beats(), [""; 0]);
+    play.pass(1);
+    assert_eq!(play.asked_but_beats(), ANEW);
+}
+
 impl Play {
     /// As [`Play::asked_but_beats`], requests stay.
     fn asked_but_beats_kept(&mut self) -> Vec<String> {

@@ -195,6 +195,13 @@ impl Blocks {
         self.list.range(end.saturating_sub(count)..end).copied().collect()
     }
 
+    /// Slots of the blocks above `after` and up to `last`, oldest first.
+    pub(crate) fn slots_between(&self, after: u64, last: u64) -> Vec<u64> {
+        let first = self.list.partition_point(|block| block.slot <= after);
+        let blocks = self.list.range(first..).take_while(|block| block.slot <= last);
+        blocks.map(|block| block.slot).collect()
+    }
+
     /// The block with a hash that is not newer than `slot`.
     pub(crate) fn of_hash(&self, hash: &[u8; 32], slot: u64) -> Option<&Block> {
         self.list.iter().rev().find(|block| block.slot <= slot && block.hash == *hash)

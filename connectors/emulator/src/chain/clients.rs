@@ -263,6 +263,21 @@ impl Clients {
         }
     }
 
+    /// What landed in a slot, in order.
+    pub(super) fn records_in(&self, slot: u64) -> Vec<&Record> {
+        // The newest are last, and slots never fall: only those of later slots are passed by.
+        let known = self.order.iter().rev().filter_map(|id| self.records.get(id));
+        let newest = known.skip_while(|record| record.slot > slot);
+        let mut list: Vec<&Record> = newest.take_while(|record| record.slot == slot).collect();
+        list.reverse();
+        list
+    }
+
+    /// Whether a transaction waits for a block.
+    pub(super) fn is_waiting(&self, id: &[u8; 64]) -> bool {
+        self.pending.iter().any(|pending| pending.transaction.id() == *id)
+    }
+
     fn queue(&mut self, transaction: Arc<ClientTransaction>, due_slot: u64) {
         if self.pending.len() >= PENDING_MAX {
             self.counts.lost += 1;
@@ -277,8 +292,7 @@ impl Clients {
 
     fn take(&mut self, seed: u64, transaction: ClientTransaction, next_slot: u64) {
         let id = transaction.id();
-        let is_waiting = self.pending.iter().any(|pending| pending.transaction.id() == id);
-        if is_waiting || self.records.contains_key(&id) {
+        if self.is_waiting(&id) || self.records.contains_key(&id) {
             self.counts.repeated += 1;
             return;
         }

@@ -142,6 +142,12 @@ impl Ledger {
             .then(|| self.blocks.freeze_ns().unwrap_or_else(|| self.blocks.next().1))
     }
 
+    /// The seed that everything left to chance depends on.
+    #[must_use]
+    pub const fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// What was refused or lost so far.
     #[must_use]
     pub const fn counts(&self) -> Counts {

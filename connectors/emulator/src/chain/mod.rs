@@ -19,6 +19,7 @@ mod ledger;
 mod market;
 mod overlay;
 mod price;
+mod read;
 mod spec;
 mod swap;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use blocks::{BLOCKHASH_BLOCKS, Block, CONFIRMED_BLOCKS, FINALIZED_BLOCKS, SL
 pub use clients::{AIRDROP_LAMPORTS_MAX, ClientCounts, Record, Simulated, SimulatedHash};
 pub use ledger::{Counts, LAG_SLOTS_MAX, Ledger};
 pub use market::BaseSide;
+pub use read::{Tokens, is_tick_array};
 pub use spec::{
     LedgerSpec, MintSpec, POOLS_MAX, PoolSpec, PoolTick, SlotClock, SpecError, TABLE_ADDRESSES_MAX,
     TABLES_MAX, TableSpec, WALLETS_MAX, WalletSpec,

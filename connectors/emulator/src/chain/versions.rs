@@ -84,6 +84,17 @@ impl Versions {
         changed
     }
 
+    /// Every address, in order.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Pubkey> {
+        self.accounts.keys()
+    }
+
+    /// Whether an account has a state of its own for this slot.
+    pub(crate) fn has_changed_in(&self, key: &Pubkey, slot: u64) -> bool {
+        let list = self.accounts.get(key);
+        list.is_some_and(|list| list.iter().rev().any(|version| version.slot == slot))
+    }
+
     /// Forgets accounts that have not existed since `slot`.
     pub(crate) fn sweep(&mut self, slot: u64) {
         let is_gone =

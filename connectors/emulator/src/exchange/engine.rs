@@ -125,6 +125,15 @@ impl Exchange {
         self.market(product).map_or(0, |market| market.book.updated_ns)
     }
 
+    /// The time under which a book is stated to somebody who will join changes to it by time: at or
+    /// after every change so far, and every later change gets a later one. Unit: Unix nanoseconds.
+    pub fn state_book(&mut self, now_ns: u64, product: &str) -> u64 {
+        let Some(index) = self.index(product) else { return now_ns };
+        let book = &mut self.markets[index].book;
+        book.updated_ns = book.updated_ns.max(now_ns);
+        book.updated_ns
+    }
+
     /// Public trades, newest first, at most [`super::TRADES_KEPT`].
     #[must_use]
     pub fn trades(&self, product: &str, limit: usize) -> Vec<PublicTrade> {

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// nothing the server does in between could be told apart.
 pub const SCALE_MAX: u32 = 1_000;
 
+const YEAR: Duration = Duration::from_hours(8_760);
+
 /// Real time to market time. Everything that the emulator waits for is said in market time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
@@ -54,10 +56,12 @@ impl Clock {
         Duration::from_nanos(market_ns.div_ceil(u64::from(self.scale)))
     }
 
-    /// When a market time is reached; one in the past is at the start.
+    /// When a market time is reached; one before the start is at the start, and one beyond what the
+    /// machine can count to is a year from then.
     #[must_use]
     pub fn instant(&self, market_ns: u64) -> Instant {
-        self.origin + self.real(market_ns.saturating_sub(self.start_unix_ns))
+        let after = self.real(market_ns.saturating_sub(self.start_unix_ns));
+        self.origin.checked_add(after).unwrap_or(self.origin + YEAR)
     }
 }
 
@@ -75,6 +79,7 @@ mod tests {
         let later = clock.instant(2_000_000_000);
         assert_eq!(later.duration_since(clock.origin), Duration::from_millis(50));
         assert_eq!(clock.instant(5), clock.origin);
+        assert!(clock.instant(u64::MAX) > later);
         assert_eq!(Clock::start(0, 0).scale(), 1);
         assert_eq!(Clock::start(0, u32::MAX).scale(), SCALE_MAX);
     }

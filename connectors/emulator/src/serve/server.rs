@@ -172,6 +172,11 @@ fn prepare(options: Options) -> Result<Prepared, StartError> {
         let path = path.to_owned();
         move |error: io::Error| StartError::File { path, error }
     };
+    for path in [&options.ca_file, &options.frame_log].into_iter().flatten() {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(file(path))?;
+        }
+    }
     if let Some(path) = &options.ca_file {
         std::fs::write(path, authority.pem()).map_err(file(path))?;
     }

@@ -22,12 +22,13 @@ use connector_net::{Decoder, Markets, Sink};
 use engine_model::units::NS_PER_MS;
 use engine_model::{Body, Event, Flags, MarketId};
 
-pub use settings::{Feed, Settings, Trading, metadata_requests};
+pub use settings::{Settings, Trading, metadata_requests};
 
 use crate::audit::book_url;
-use crate::{CurrentDecoder, GeminiDecoder};
+pub use crate::feed::Feed;
+use crate::feed::FeedDecoder;
 use account::Account;
-use requests::{Meaning, OWED_MAX, Owed, PING_ID, Reply, STREAMS_MAX, frame, ping_frame};
+use requests::{Meaning, OWED_MAX, Owed, Reply, STREAMS_MAX, frame, ping_frame};
 use settings::get;
 
 /// How often work for comparisons that frames have put off is done. Unit: nanoseconds.
@@ -38,12 +39,6 @@ const LIMITED_MS: u64 = 2_000;
 const LIMITED_MS_MAX: u64 = 60_000;
 /// The book of every market on the current feed.
 const BOOK_STREAM: &str = "depth@100ms";
-
-/// The decoder of either feed.
-enum AnyDecoder {
-    Current(Box<CurrentDecoder>),
-    V2(Box<GeminiDecoder>),
-}
 
 /// One market of the connection.
 #[derive(Clone, Debug)]
@@ -59,7 +54,7 @@ struct Market {
 /// The protocol of a connection; see the module.
 pub struct GeminiSession {
     settings: Settings,
-    decoder: AnyDecoder,
+    decoder: FeedDecoder,
     list: Vec<Market>,
     by_market: BTreeMap<u16, usize>,
     account: Option<Account>,
@@ -92,7 +87,7 @@ impl GeminiSession {
         let mut list = Vec::new();
         let mut problems = BTreeMap::new();
         for symbol in &settings.symbols {
-            let spelled = settings.spelled(symbol);
+            let spelled = settings.feed.spelled(symbol);
             if let Some(id) = find(symbol) {
                 let (has_book, audit_due_ns) = (false, u64::MAX);
                 list.push(Market { symbol: spelled, id, has_book, audit_due_ns });
@@ -102,7 +97,7 @@ impl GeminiSession {
             }
         }
         let by_market = list.iter().enumerate().map(|(at, market)| (market.id.0, at)).collect();
-        let decoder = decoder(&settings, markets);
+        let decoder = FeedDecoder::new(settings.feed, markets, settings.audit);
         let account = settings
             .key
             .clone()
@@ -113,7 +108,7 @@ impl GeminiSession {
             list,
             by_market,
             account,
-            next_id: PING_ID,
+            next_id: 0,
             owed: Vec::new(),
             again: BTreeSet::new(),
             limited: 0,
@@ -126,15 +121,6 @@ impl GeminiSession {
             refusals: 0,
             problems,
         }
-    }
-
-    /// What is wrong with the configuration, as far as the venue has told: one text for each matter,
-    /// naming the market or the key. A matter that mends itself goes away.
-    #[must_use]
-    pub fn problems(&self) -> Vec<String> {
-        let mut all: Vec<String> = self.problems.values().cloned().collect();
-        all.extend(self.account.iter().filter_map(Account::problem));
-        all
     }
 
     fn id(&mut self) -> u64 {
@@ -283,10 +269,7 @@ impl GeminiSession {
     fn ask_audit(&mut self, at: usize, now: Now, asks: &mut Asks) {
         let Some(audit) = self.settings.audit else { return };
         let id = self.list[at].id;
-        let strikes = match &self.decoder {
-            AnyDecoder::Current(decoder) => decoder.audit_strikes(id),
-            AnyDecoder::V2(decoder) => decoder.audit_strikes(id),
-        };
+        let strikes = self.decoder.audit_strikes(id);
         // A book that differed is looked at again as soon as that can tell more.
         let wait_ns = if strikes > 0 {
             audit.settle_ns.saturating_mul(3)
@@ -337,10 +320,7 @@ impl GeminiSession {
 
 impl Protocol for GeminiSession {
     fn decoder(&mut self) -> &mut dyn Decoder {
-        match &mut self.decoder {
-            AnyDecoder::Current(decoder) => &mut **decoder,
-            AnyDecoder::V2(decoder) => &mut **decoder,
-        }
+        &mut self.decoder
     }
 
     fn manners(&self) -> Manners {
@@ -467,10 +447,7 @@ impl Protocol for GeminiSession {
         }
         if self.catch_up_due_ns <= now.ns {
             self.catch_up_due_ns = now.ns.saturating_add(CATCH_UP_EVERY_NS);
-            match &mut self.decoder {
-                AnyDecoder::Current(decoder) => decoder.catch_up(),
-                AnyDecoder::V2(decoder) => decoder.catch_up(),
-            }
+            self.decoder.catch_up();
         }
         self.owed_time(now, asks);
         for at in 0..self.list.len() {
@@ -503,31 +480,15 @@ impl Protocol for GeminiSession {
         self.settle_due();
     }
 
+    /// One text for each matter, naming the market or the key. A matter that mends itself goes away.
+    fn problems(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.problems.values().cloned().collect();
+        all.extend(self.account.iter().filter_map(Account::problem));
+        all
+    }
+
     fn markets_wanted(&self) -> Vec<MarketId> {
         self.list.iter().map(|market| market.id).collect()
-    }
-
-    fn problems(&self) -> Vec<String> {
-        GeminiSession::problems(self)
-    }
-}
-
-fn decoder(settings: &Settings, markets: Markets) -> AnyDecoder {
-    match settings.feed {
-        Feed::Current => {
-            let decoder = CurrentDecoder::new(markets);
-            AnyDecoder::Current(Box::new(match settings.audit {
-                Some(audit) => decoder.with_audit(audit),
-                None => decoder,
-            }))
-        }
-        Feed::V2 => {
-            let decoder = GeminiDecoder::new(markets.respelled(str::to_ascii_uppercase));
-            AnyDecoder::V2(Box::new(match settings.audit {
-                Some(audit) => decoder.with_audit(audit),
-                None => decoder,
-            }))
-        }
     }
 }
 

@@ -11,8 +11,9 @@ pub(super) const STREAMS_MAX: usize = 25;
 /// Most requests whose replies are owed: more than markets can have.
 pub(super) const OWED_MAX: usize = 2_048;
 
-/// Number of liveness requests, whose replies mean nothing else.
-pub(super) const PING_ID: u64 = 0;
+/// Number of liveness requests, whose replies mean nothing else. Others count from 1 and never get
+/// there.
+const PING_ID: u64 = 1_000_000_000;
 
 /// What a request was about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +111,6 @@ mod tests {
             frame(7, "subscribe", &streams),
             r#"{"id":7,"method":"subscribe","params":["a@trade","b@depth"]}"#
         );
-        assert_eq!(ping_frame(), r#"{"id":0,"method":"ping"}"#);
+        assert_eq!(ping_frame(), r#"{"id":1000000000,"method":"ping"}"#);
     }
 }

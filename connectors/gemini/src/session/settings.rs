@@ -3,25 +3,8 @@
 use connector_net::audit::AuditSettings;
 use connector_net::session::{Fetch, Method, Secrecy};
 
+use crate::feed::Feed;
 use crate::sign::Key;
-
-/// Which of the venue's market data feeds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Feed {
-    /// The WebSocket of 2026: a chain of update ids.
-    #[default]
-    Current,
-    /// Market data v2: archived by the venue, without any sequence.
-    V2,
-}
-
-impl Feed {
-    /// The feed that an address of the venue serves.
-    #[must_use]
-    pub fn of_url(url: &str) -> Self {
-        if url.contains("/v2/marketdata") { Self::V2 } else { Self::Current }
-    }
-}
 
 /// What the connection is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,15 +80,6 @@ impl Settings {
             fees_every_ms: 60_000,
             sends_per_s: 20,
             fetches_per_s: 1,
-        }
-    }
-
-    /// A symbol as the frames of the feed spell it.
-    #[must_use]
-    pub fn spelled(&self, symbol: &str) -> String {
-        match self.feed {
-            Feed::Current => symbol.to_ascii_lowercase(),
-            Feed::V2 => symbol.to_ascii_uppercase(),
         }
     }
 }

@@ -220,11 +220,11 @@ fn the_current_feed_is_asked_for_a_sign_of_life() {
     play.asks.list.clear();
     play.pass(10_000);
     let pings = play.asks.list.iter().filter(|ask| match ask {
-        Ask::Send(text) => text == r#"{"id":0,"method":"ping"}"#,
+        Ask::Send(text) => text == r#"{"id":1000000000,"method":"ping"}"#,
         Ask::SendSecret { .. } | Ask::Fetch(_) | Ask::Reconnect(_) => false,
     });
     assert_eq!(pings.count(), 5);
-    play.frame(r#"{"id":0,"status":200}"#);
+    play.frame(r#"{"id":1000000000,"status":200}"#);
     assert_eq!(play.said(Body::Heartbeat { counter: 0 }), 1);
     let (current, v2) = (settings(Feed::Current, 1), settings(Feed::V2, 1));
     assert_eq!(GeminiSession::new(current, markets(1)).manners().text_silence_ns, 10_000 * MS);
@@ -330,7 +330,7 @@ fn lost_updates_are_found_by_comparison() {
     let beat = r#"{"type":"heartbeat","timestamp":1767225600000}"#;
     for (feed, snapshot, beat) in [
         (Feed::V2, V2_BOOK.to_owned(), beat),
-        (Feed::Current, depth("btcusd", 10, 10), r#"{"id":0,"status":200}"#),
+        (Feed::Current, depth("btcusd", 10, 10), r#"{"id":1000000000,"status":200}"#),
     ] {
         let mut play = Play::new(settings(feed, 1), 1);
         play.open();

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use engine_model::{Body, Event, Flags, MarketId, Venue};
 
 use super::backoff::{Backoff, Budget};
+use super::host::host_of;
 use super::view::{
     Effect, LinkCounts, LinkSettings, LinkView, Phase, Stream, StreamState, Tap, Tapped,
 };
@@ -52,8 +53,8 @@ pub struct Link {
     fetches: VecDeque<Fetch>,
     fetch_budget: Budget,
     in_flight: u32,
-    /// Tags of secret requests under way.
-    secret_tags: Vec<u64>,
+    /// Tags of requests under way that are not to be recorded as they are.
+    secret_tags: Vec<(u64, Secrecy)>,
     closing: Option<Cause>,
     streams: Vec<Stream>,
     doubts: VecDeque<u64>,
@@ -278,13 +279,13 @@ impl Link {
         let now = self.now(at_ns);
         let from = out.events.len();
         let (Fetched::Answer { tag, .. } | Fetched::Failed { tag, .. }) = *end;
-        let secret = self.secret_tags.iter().position(|known| *known == tag);
-        if let Some(index) = secret {
-            self.secret_tags.swap_remove(index);
-        }
+        let secret = self.secret_tags.iter().position(|(known, _)| *known == tag);
+        let secrecy = secret.map(|index| self.secret_tags.swap_remove(index).1).unwrap_or_default();
         match *end {
             Fetched::Answer { status: 200..=299, url, request, body, .. } => {
-                if secret.is_none() {
+                // A decoder may look at the address: it is given what a recording would give it.
+                let url = if secrecy == Secrecy::SecretAddress { host_of(url) } else { url };
+                if secrecy != Secrecy::Secret {
                     self.tap(now.ns, Tapped::Http { url, request, body });
                 }
                 let input = Input::Http { url, request, body };
@@ -417,8 +418,8 @@ impl Link {
             let fetch = self.fetches.pop_front()?;
             self.counts.fetches += 1;
             self.in_flight += 1;
-            if fetch.secrecy == Secrecy::Secret {
-                self.secret_tags.push(fetch.tag);
+            if fetch.secrecy != Secrecy::Public {
+                self.secret_tags.push((fetch.tag, fetch.secrecy));
             }
             return Some(Effect::Fetch(fetch));
         }

@@ -7,6 +7,7 @@
 
 mod alive;
 mod backoff;
+mod host;
 mod link;
 mod view;
 
@@ -73,6 +74,8 @@ pub enum Secrecy {
     Public,
     /// It holds, or may hold, credentials or an account's affairs: never recorded.
     Secret,
+    /// Its address may hold credentials: recorded with the host alone.
+    SecretAddress,
 }
 
 impl core::fmt::Debug for Fetch {

@@ -91,7 +91,7 @@ fn post(tag: u64, url: &str, method: &str, params: &str) -> Fetch {
         body: format!(
             "{{\"jsonrpc\":\"2.0\",\"id\":{tag},\"method\":\"{method}\",\"params\":{params}}}"
         ),
-        secrecy: Secrecy::Public,
+        secrecy: Secrecy::SecretAddress,
     }
 }
 

@@ -71,6 +71,8 @@ pub(crate) struct FakeNode {
     pub(crate) confirms: bool,
     /// Answer to the next subscription requests instead of a number.
     pub(crate) refuses: Option<i64>,
+    /// Whether data is written as base64 of a zstd frame.
+    pub(crate) is_packed: bool,
     next_subscription: u64,
 }
 
@@ -92,13 +94,20 @@ impl FakeNode {
             deaf: BTreeSet::new(),
             confirms: true,
             refuses: None,
+            is_packed: false,
             next_subscription: 50,
         }
     }
 
     fn value(&self, key: &Pubkey) -> Value {
         let Some((owner, data)) = self.accounts.get(key) else { return Value::Null };
-        json!({"lamports": 1, "data": [STANDARD.encode(data), "base64"], "owner": owner.to_string(),
+        let (text, encoding) = if self.is_packed {
+            let packed = zstd::bulk::compress(data, 3).expect("packs");
+            (STANDARD.encode(packed), "base64+zstd")
+        } else {
+            (STANDARD.encode(data), "base64")
+        };
+        json!({"lamports": 1, "data": [text, encoding], "owner": owner.to_string(),
                "executable": false, "rentEpoch": u64::MAX, "space": data.len()})
     }
 
@@ -207,9 +216,14 @@ pub(crate) fn settings(nodes: usize) -> Settings {
 impl Drive {
     pub(crate) fn new(settings: Settings) -> Self {
         let nodes = settings.nodes.iter().map(|_| FakeNode::new()).collect();
-        let market = Market { symbol: POOL.to_string().into(), id: MARKET, grid: Grid::DEFAULT };
+        let markets = (MARKET.0..).zip(&settings.pools).map(|(id, pool)| Market {
+            symbol: pool.expected.pool.to_string().into(),
+            id: MarketId(id),
+            grid: Grid::DEFAULT,
+        });
+        let markets = Markets::closed(markets.collect());
         Self {
-            session: SolanaSession::new(settings, Markets::closed(vec![market])),
+            session: SolanaSession::new(settings, markets),
             nodes,
             now_ns: 1_000_000 * MS,
             line: 0,

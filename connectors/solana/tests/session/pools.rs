@@ -299,3 +299,79 @@ fn a_recorded_pool_becomes_live_with_what_surrounds_its_price() {
         assert_eq!(exists == 1, matches!(held, Held::Account(_)), "array {start_tick_index}");
     }
 }
+
+/// Synthetic: a pool at spacing 4 whose fee moves, with its oracle and nothing in its arrays.
+const ADAPTIVE: solana_pubkey::Pubkey =
+    solana_pubkey::pubkey!("Czfq3xZZDmsdGdUyrNLtRhGc47cXcZtLG4crryfu44zE");
+
+fn two_pools() -> connector_solana::session::Settings {
+    let mut wanted = settings(1);
+    let mut other = wanted.pools[0].clone();
+    other.expected.pool = ADAPTIVE;
+    wanted.pools.push(other);
+    wanted
+}
+
+#[test]
+fn an_adaptive_pool_comes_with_its_oracle_and_beside_others() {
+    let oracle = connector_solana::address::oracle_address(&WHIRLPOOL_PROGRAM, &ADAPTIVE);
+    let mut pool = pool_at(100);
+    pool[41..45].copy_from_slice(&[4, 0, 3, 4]);
+    let mut drive = Drive::new(two_pools());
+    drive.nodes[0].accounts.insert(ADAPTIVE, (WHIRLPOOL_PROGRAM, pool));
+    drive.nodes[0].accounts.insert(oracle, (WHIRLPOOL_PROGRAM, common::oracle_bytes(&ADAPTIVE)));
+    drive.open();
+    drive.run(500);
+    assert!(drive.is_live());
+    let other = engine_model::MarketId(MARKET.0 + 1);
+    let of_other = |drive: &Drive| -> Vec<Body> {
+        let events = drive.batches.iter().flatten().filter(|event| event.market == other);
+        events.map(|event| event.body).collect()
+    };
+    let bodies = of_other(&drive);
+    let oracles = bodies.iter().filter(|body| matches!(body, Body::OracleVariables { .. }));
+    assert_eq!(oracles.count(), 1, "{bodies:?}");
+    let absent = |body: &&Body| matches!(body, Body::TickArrayBegin { exists: 0, .. });
+    assert_eq!(bodies.iter().filter(absent).count(), 7);
+    let keys: std::collections::BTreeSet<_> = drive.nodes[0].subscriptions.values().collect();
+    assert_eq!(keys.len(), drive.nodes[0].subscriptions.len(), "mints are subscribed to once");
+    assert!(keys.contains(&oracle));
+    drive.batches.clear();
+    let mut data = common::oracle_bytes(&ADAPTIVE);
+    data[106..110].copy_from_slice(&20_000_u32.to_le_bytes());
+    drive.change(&oracle, &data);
+    drive.run(5_000);
+    let told =
+        |body: &Body| matches!(body, Body::OracleVariables { volatility_accumulator: 20_000, .. });
+    assert!(of_other(&drive).iter().any(told));
+    // Both in one request, mints once: two comparisons in five seconds.
+    assert!((2..=3).contains(&drive.session.counts().checks));
+    assert_eq!(drive.session.counts().differing, 0);
+}
+
+#[test]
+fn a_wrong_pool_does_not_hold_up_the_others() {
+    let mut drive = Drive::new(two_pools());
+    drive.open();
+    drive.run(500);
+    assert!(drive.is_live(), "the first one");
+    assert_eq!(drive.session.problems().len(), 1);
+    drive.run(60_000);
+    assert!(drive.left.is_empty(), "nor does it end the connection");
+    assert!(!drive.bodies().iter().any(|body| matches!(body, Body::BookDoubt { .. })));
+}
+
+#[test]
+fn data_may_be_packed() {
+    let mut wanted = settings(1);
+    wanted.encoding = connector_solana::session::Encoding::Base64Zstd;
+    let mut drive = Drive::new(wanted);
+    drive.nodes[0].is_packed = true;
+    drive.open();
+    assert!(drive.sent[1].contains("\"encoding\":\"base64+zstd\""));
+    drive.run(500);
+    assert!(drive.is_live());
+    drive.change(&array_at(1), &fixed_array_bytes(&POOL, SPAN, &[(80, 99)]));
+    drive.run(900);
+    assert_eq!(drive.arrays()[&1], Some(99));
+}

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 
 use connector_bitstamp::BitstampDecoder;
 use connector_coinbase::CoinbaseDecoder;
-use connector_gemini::GeminiDecoder;
+use connector_gemini::{CurrentDecoder, GeminiDecoder};
 use connector_net::books::ReadPath;
 use connector_net::{Decoder, Input, Markets, Odd, Sink};
 use engine_model::{Body, Grid, Venue};
@@ -27,34 +27,73 @@ const RECORDS_MAX: usize = 64;
 const BEGIN_NS: u64 = 1_786_309_550_000_000_000;
 const MS: u64 = 1_000_000;
 
+/// What an exchange speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// Coinbase Advanced Trade.
+    Coinbase,
+    /// Gemini's market data v2.
+    Gemini,
+    /// Gemini's current WebSocket.
+    GeminiCurrent,
+    /// Bitstamp, with its REST books.
+    Bitstamp,
+}
+
+impl Wire {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Coinbase, Self::Gemini, Self::GeminiCurrent, Self::Bitstamp];
+
+    /// Whose it is.
+    #[must_use]
+    pub const fn venue(self) -> Venue {
+        match self {
+            Self::Coinbase => Venue::Coinbase,
+            Self::Gemini | Self::GeminiCurrent => Venue::Gemini,
+            Self::Bitstamp => Venue::Bitstamp,
+        }
+    }
+
+    /// Its target.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Coinbase => "coinbase",
+            Self::Gemini => "gemini",
+            Self::GeminiCurrent => "gemini_current",
+            Self::Bitstamp => "bitstamp",
+        }
+    }
+}
+
 /// Any exchange's decoder, as a value that can be copied to try something on it.
 #[derive(Clone, Debug)]
 pub enum AnyDecoder {
     /// Coinbase.
     Coinbase(Box<CoinbaseDecoder>),
-    /// Gemini.
+    /// Gemini's market data v2.
     Gemini(Box<GeminiDecoder>),
+    /// Gemini's current feed.
+    GeminiCurrent(Box<CurrentDecoder>),
     /// Bitstamp.
     Bitstamp(Box<BitstampDecoder>),
 }
 
 impl AnyDecoder {
-    /// A decoder of `venue` that reads by `path`.
-    ///
-    /// # Panics
-    ///
-    /// For a venue that is no exchange.
+    /// A decoder of `wire` that reads by `path`.
     #[must_use]
-    pub fn new(venue: Venue, markets: Markets, path: ReadPath) -> Self {
-        match venue {
-            Venue::Coinbase => {
+    pub fn new(wire: Wire, markets: Markets, path: ReadPath) -> Self {
+        match wire {
+            Wire::Coinbase => {
                 Self::Coinbase(Box::new(CoinbaseDecoder::new(markets).with_path(path)))
             }
-            Venue::Gemini => Self::Gemini(Box::new(GeminiDecoder::new(markets).with_path(path))),
-            Venue::Bitstamp => {
+            Wire::Gemini => Self::Gemini(Box::new(GeminiDecoder::new(markets).with_path(path))),
+            Wire::GeminiCurrent => {
+                Self::GeminiCurrent(Box::new(CurrentDecoder::new(markets).with_path(path)))
+            }
+            Wire::Bitstamp => {
                 Self::Bitstamp(Box::new(BitstampDecoder::new(markets).with_path(path)))
             }
-            Venue::Solana => panic!("no exchange"),
         }
     }
 
@@ -64,6 +103,7 @@ impl AnyDecoder {
         match self {
             Self::Coinbase(decoder) => &**decoder,
             Self::Gemini(decoder) => &**decoder,
+            Self::GeminiCurrent(decoder) => &**decoder,
             Self::Bitstamp(decoder) => &**decoder,
         }
     }
@@ -73,6 +113,7 @@ impl AnyDecoder {
         match self {
             Self::Coinbase(decoder) => &mut **decoder,
             Self::Gemini(decoder) => &mut **decoder,
+            Self::GeminiCurrent(decoder) => &mut **decoder,
             Self::Bitstamp(decoder) => &mut **decoder,
         }
     }
@@ -81,7 +122,7 @@ impl AnyDecoder {
 /// Two decoders that read the same inputs by different paths and must not differ.
 #[derive(Clone, Debug)]
 pub struct Twins {
-    venue: Venue,
+    wire: Wire,
     fast: AnyDecoder,
     typed: AnyDecoder,
     fast_out: Sink,
@@ -91,10 +132,10 @@ pub struct Twins {
 impl Twins {
     /// Two decoders with an open table that knows these grids.
     #[must_use]
-    pub fn new(venue: Venue, known: &[(Box<str>, Grid)]) -> Self {
-        let decoder = |path| AnyDecoder::new(venue, Markets::open(known.to_vec()), path);
+    pub fn new(wire: Wire, known: &[(Box<str>, Grid)]) -> Self {
+        let decoder = |path| AnyDecoder::new(wire, Markets::open(known.to_vec()), path);
         Self {
-            venue,
+            wire,
             fast: decoder(ReadPath::FastThenTyped),
             typed: decoder(ReadPath::TypedOnly),
             fast_out: Sink::default(),
@@ -103,9 +144,9 @@ impl Twins {
     }
 
     /// As [`Twins::new`], keeping the memory of the sinks.
-    pub fn reset(&mut self, venue: Venue, known: &[(Box<str>, Grid)]) {
-        self.venue = venue;
-        let decoder = |path| AnyDecoder::new(venue, Markets::open(known.to_vec()), path);
+    pub fn reset(&mut self, wire: Wire, known: &[(Box<str>, Grid)]) {
+        self.wire = wire;
+        let decoder = |path| AnyDecoder::new(wire, Markets::open(known.to_vec()), path);
         self.fast = decoder(ReadPath::FastThenTyped);
         self.typed = decoder(ReadPath::TypedOnly);
     }
@@ -134,7 +175,7 @@ impl Twins {
         assert_eq!(typed.fast, 0);
         for (batch_line, events) in self.fast_out.iter() {
             assert!(batch_line <= line, "line {line}: a batch of a later line");
-            shelf.batch(self.venue, recv_ns, events);
+            shelf.batch(self.wire.venue(), recv_ns, events);
         }
     }
 
@@ -188,29 +229,29 @@ pub struct Outcome {
 
 /// Checks the records of an input and tells how far they led.
 #[expect(clippy::must_use_candidate, reason = "a check is called for its panics")]
-pub fn check(venue: Venue, data: &[u8]) -> Outcome {
+pub fn check(wire: Wire, data: &[u8]) -> Outcome {
     BENCH.with_borrow_mut(|bench| {
         let bench = bench.get_or_insert_with(|| Bench {
-            twins: Twins::new(venue, &[]),
+            twins: Twins::new(wire, &[]),
             shelf: Shelf::new(BOOKS),
         });
-        run(bench, venue, data)
+        run(bench, wire, data)
     })
 }
 
-fn run(bench: &mut Bench, venue: Venue, data: &[u8]) -> Outcome {
+fn run(bench: &mut Bench, wire: Wire, data: &[u8]) -> Outcome {
     let Bench { twins, shelf } = bench;
     shelf.reset();
     let mut known = Vec::new();
     for record in data.split(|byte| *byte == SEPARATOR).take(RECORDS_MAX) {
         if let Some((url, body)) = record.strip_prefix(b"#").and_then(addressed) {
-            known.extend(metadata(venue, url, body));
+            known.extend(metadata(wire.venue(), url, body));
         }
     }
     for (symbol, grid) in &known {
         assert!(grid.tick.is_valid() && grid.lot.is_valid(), "{symbol}: {grid:?}");
     }
-    twins.reset(venue, &known);
+    twins.reset(wire, &known);
     let records = data.split(|byte| *byte == SEPARATOR).take(RECORDS_MAX);
     for (line, record) in (1..).zip(records) {
         let input = match record.split_first() {

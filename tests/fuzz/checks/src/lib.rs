@@ -4,7 +4,7 @@
 //! panic" alone would let wrong answers through. They build without a fuzzer, so that the same
 //! checks run on the seeds in tests and on whole snapshots in the `snapshots` program.
 //!
-//! * [`coinbase`], [`gemini`], [`bitstamp`]: frames. The scanner and the typed path agree, batches
+//! * [`coinbase`], [`gemini`], [`gemini_current`], [`bitstamp`]: frames. The scanner and the typed path agree, batches
 //!   have their form, and a book built from the events equals a plain ordered map and is never
 //!   crossed while it is usable.
 //! * [`solana`]: a node's frames, with the pool in place of the book.
@@ -41,15 +41,23 @@ pub mod synthetic;
 pub mod coinbase {
     /// Checks the records of an input; see [`crate::exchange`].
     pub fn check(data: &[u8]) {
-        let _ = crate::exchange::check(engine_model::Venue::Coinbase, data);
+        let _ = crate::exchange::check(crate::exchange::Wire::Coinbase, data);
     }
 }
 
-/// Frames of Gemini's market data.
+/// Frames of Gemini's market data v2.
 pub mod gemini {
     /// Checks the records of an input; see [`crate::exchange`].
     pub fn check(data: &[u8]) {
-        let _ = crate::exchange::check(engine_model::Venue::Gemini, data);
+        let _ = crate::exchange::check(crate::exchange::Wire::Gemini, data);
+    }
+}
+
+/// Frames of Gemini's current WebSocket.
+pub mod gemini_current {
+    /// Checks the records of an input; see [`crate::exchange`].
+    pub fn check(data: &[u8]) {
+        let _ = crate::exchange::check(crate::exchange::Wire::GeminiCurrent, data);
     }
 }
 
@@ -57,7 +65,7 @@ pub mod gemini {
 pub mod bitstamp {
     /// Checks the records of an input; see [`crate::exchange`].
     pub fn check(data: &[u8]) {
-        let _ = crate::exchange::check(engine_model::Venue::Bitstamp, data);
+        let _ = crate::exchange::check(crate::exchange::Wire::Bitstamp, data);
     }
 }
 
@@ -65,9 +73,10 @@ pub mod bitstamp {
 pub type Check = fn(&[u8]);
 
 /// Every target: its name and its check.
-pub const TARGETS: [(&str, Check); 11] = [
+pub const TARGETS: [(&str, Check); 12] = [
     ("coinbase", coinbase::check),
     ("gemini", gemini::check),
+    ("gemini_current", gemini_current::check),
     ("bitstamp", bitstamp::check),
     ("solana", solana::check),
     ("recorder", recorder::check),

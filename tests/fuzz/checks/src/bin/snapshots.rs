@@ -12,10 +12,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use connector_net::capture::{Kind, Record};
-use engine_model::{Grid, Venue};
+use engine_model::Grid;
 use fuzz_checks::books::Shelf;
 use fuzz_checks::data;
-use fuzz_checks::exchange::{Twins, metadata};
+use fuzz_checks::exchange::{Twins, Wire, metadata};
 use fuzz_checks::rng::{Rng, damage};
 
 /// Longest time of one run: both paths, the book and its shadow, and what follows the snapshot.
@@ -55,19 +55,19 @@ fn main() -> ExitCode {
         eprintln!("usage: snapshots [RUNS] [SEED]");
         return ExitCode::from(2);
     };
-    let venues = [
-        (Venue::Coinbase, "bundle/recorded/coinbase.jsonl.zst"),
-        (Venue::Gemini, "bundle/recorded/gemini.jsonl.zst"),
-        (Venue::Bitstamp, "bitstamp/ws_20210417_btcusd_10sym.raw.zst"),
+    let wires = [
+        (Wire::Coinbase, "bundle/recorded/coinbase.jsonl.zst"),
+        (Wire::Gemini, "bundle/recorded/gemini.jsonl.zst"),
+        (Wire::Bitstamp, "bitstamp/ws_20210417_btcusd_10sym.raw.zst"),
     ];
     println!("venue        runs     MB  still snapshots  longest ms  seconds  peak MiB");
-    for (venue, file) in venues {
+    for (wire, file) in wires {
         let begun = Instant::now();
-        let tally = campaign(venue, file, runs, seed);
+        let tally = campaign(wire, file, runs, seed);
         let resident_kib = peak_resident_kib();
         println!(
             "{:<9} {:>7} {:>6} {:>16} {:>11} {:>8} {:>9}",
-            venue.name(),
+            wire.name(),
             tally.runs,
             tally.bytes / 1_000_000,
             tally.snapshots,
@@ -87,19 +87,19 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn campaign(venue: Venue, file: &str, runs: u64, seed: u64) -> Tally {
+fn campaign(wire: Wire, file: &str, runs: u64, seed: u64) -> Tally {
     let capture = data::capture(file);
     let records: Vec<Record<'_>> = data::records(&capture).collect();
     let mut known: Vec<(Box<str>, Grid)> = Vec::new();
     for record in &records {
         if let Kind::Http { url, .. } = &record.kind {
-            known.extend(metadata(venue, url, record.data.as_bytes()));
+            known.extend(metadata(wire.venue(), url, record.data.as_bytes()));
         }
     }
     let mut shelf = Shelf::new(BOOKS);
-    let scenes = scenes(&records, Twins::new(venue, &known), &mut shelf);
+    let scenes = scenes(&records, Twins::new(wire, &known), &mut shelf);
     assert!(!scenes.is_empty(), "{file}: no snapshot");
-    let mut rng = Rng::new(seed + venue as u64);
+    let mut rng = Rng::new(seed + wire.venue() as u64);
     let mut tally = Tally::default();
     let mut bytes = Vec::new();
     for run in 0..runs {

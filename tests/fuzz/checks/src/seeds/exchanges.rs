@@ -12,9 +12,9 @@ const ALONE: usize = 60;
 const SESSIONS: usize = 40;
 
 /// What a record of a recording becomes in a session; `None` leaves it out.
-type Rewrite = fn(&Record<'_>, position: usize) -> Option<String>;
+pub(super) type Rewrite = fn(&Record<'_>, position: usize) -> Option<String>;
 
-fn seeds(recordings: &[&str], rewrite: Rewrite, opens: &[&str]) -> Vec<Vec<u8>> {
+pub(super) fn seeds(recordings: &[&str], rewrite: Rewrite, opens: &[&str]) -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for name in recordings {
         let capture = data::capture(name);
@@ -72,7 +72,7 @@ fn sessions(records: &[Record<'_>], rewrite: Rewrite, opens: &[&str]) -> Vec<Vec
 }
 
 /// Every session so far, with an answer behind it that states the account's fees.
-fn with_fees(mut seeds: Vec<Vec<u8>>, url: &str, body: &str) -> Vec<Vec<u8>> {
+pub(super) fn with_fees(mut seeds: Vec<Vec<u8>>, url: &str, body: &str) -> Vec<Vec<u8>> {
     let answer = format!("@https://{url} {body}");
     let sessions = seeds.iter().filter(|seed| seed.contains(&SEPARATOR)).step_by(4);
     let priced: Vec<Vec<u8>> = sessions

@@ -5,6 +5,7 @@
 //! input may be, a shorter one with fewer levels, of the same form, stands beside its head.
 
 mod chain;
+mod current;
 mod exchanges;
 mod files;
 
@@ -19,6 +20,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
     let mut seeds = match target {
         "coinbase" => exchanges::coinbase(),
         "gemini" => exchanges::gemini(),
+        "gemini_current" => current::gemini_current(),
         "bitstamp" => exchanges::bitstamp(),
         "solana" => chain::solana(),
         "recorder" => files::recorder(),
@@ -85,7 +87,6 @@ mod tests {
     use connector_solana::accounts::AccountFile;
     use connector_solana::quote::{QuoteArgs, quote};
     use connector_solana::swaps::replay;
-    use engine_model::Venue;
     use engine_poolmath::whirlpool::{Amount, Direction};
 
     use super::*;
@@ -110,12 +111,12 @@ mod tests {
         let count = |target, reaches: &dyn Fn(&[u8]) -> bool| {
             of(target).iter().filter(|seed| reaches(seed)).count()
         };
-        for venue in [Venue::Coinbase, Venue::Gemini, Venue::Bitstamp] {
-            let sessions = count(venue.name(), &|seed| {
-                let outcome = exchange::check(venue, seed);
+        for wire in exchange::Wire::ALL {
+            let sessions = count(wire.name(), &|seed| {
+                let outcome = exchange::check(wire, seed);
                 outcome.books_usable > 0 && outcome.updates_fast > 0
             });
-            assert!(sessions >= 12, "{}: {sessions} sessions with updates", venue.name());
+            assert!(sessions >= 12, "{}: {sessions} sessions with updates", wire.name());
         }
         let recordings = count("recorder", &|seed| {
             Capture::from_bytes("f", seed).is_ok_and(|it| it.records().flatten().count() > 3)
