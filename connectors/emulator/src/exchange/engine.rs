@@ -12,6 +12,7 @@ use super::spec::{
 use super::{Fill, Order, OrderState, Product, ProductStatus, Why, order_id_base};
 use crate::happening::{Change, ExchangeId, Happening, OrderChange, Side};
 
+mod amend;
 mod matching;
 mod place;
 

@@ -17,8 +17,8 @@ use crate::happening::{ExchangeId, Side};
 
 pub use engine::Exchange;
 pub use spec::{
-    AccountSpec, Balance, CancelRefused, ExchangeSpec, Fees, LEVELS_MAX, OPEN_ORDERS_MAX,
-    ORDERS_KEPT, Placed, PublicTrade, TRADES_KEPT,
+    AccountSpec, AmendRefused, Balance, CancelRefused, ExchangeSpec, Fees, LEVELS_MAX,
+    OPEN_ORDERS_MAX, ORDERS_KEPT, Placed, PublicTrade, TRADES_KEPT,
 };
 
 /// An exchange that its venue, the market and the server share.

@@ -103,6 +103,21 @@ pub enum CancelRefused {
     Done(Arc<Order>),
 }
 
+/// Why a resting order was not given other terms.
+#[derive(Clone, Debug)]
+pub enum AmendRefused {
+    /// The account has no such order, or it is forgotten.
+    NotFound,
+    /// It does not rest any more, or never did.
+    Done(Arc<Order>),
+    /// The new size is not above what is filled already.
+    BelowFilled,
+    /// The terms are those that it has.
+    Unchanged,
+    /// An order with these terms would be refused.
+    Refused(super::Why),
+}
+
 /// `price × size / 10^8`, in the direction told. Unit: e8 of the quote. Saturates, far beyond any
 /// balance.
 pub(super) fn value_e8(price_e8: u64, size_e8: u64, round: Round) -> u64 {

@@ -48,7 +48,7 @@ impl Exchange {
     }
 
     /// Whether an order is taken: its product, and what it would hit.
-    fn check(&self, asked: &NewOrder) -> Result<(usize, Vec<Hit>), Why> {
+    pub(super) fn check(&self, asked: &NewOrder) -> Result<(usize, Vec<Hit>), Why> {
         let index = self.index(&asked.product).ok_or(Why::UnknownProduct)?;
         let product = &self.products[index];
         if product.status != ProductStatus::Online {
@@ -142,7 +142,14 @@ impl Exchange {
     }
 
     /// What becomes of an order's rest.
-    fn after_taking(&mut self, now_ns: u64, index: usize, id: u64, asked: &NewOrder, found: u64) {
+    pub(super) fn after_taking(
+        &mut self,
+        now_ns: u64,
+        index: usize,
+        id: u64,
+        asked: &NewOrder,
+        found: u64,
+    ) {
         if let Some(amount) = asked.quote_e8 {
             let is_dry = self.markets[index].book.best(opposite(asked.side)).is_none();
             let spent = self.orders.get(id).map_or(0, |kept| kept.order.filled_quote_e8);

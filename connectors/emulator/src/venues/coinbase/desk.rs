@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Settings;
 use super::auth::{Caller, Refusal, caller_of, subscriber_of};
+use super::orders::Edit;
 use crate::exchange::{Exchange, SharedExchange};
 use crate::serve::{Disturbance, HttpAnswer, HttpRequest};
 
@@ -17,6 +18,10 @@ const CACHE_NS: u64 = 1_000_000_000;
 
 /// Answers kept at most: products times calls that clients poll. The oldest goes first.
 const CACHE_ENTRIES_MAX: usize = 64;
+
+/// Changes that are remembered: the first ones of an order, and of orders the newest.
+const EDITS_PER_ORDER_MAX: usize = 100;
+const EDITED_ORDERS_MAX: usize = 1_000;
 
 /// One second of messages.
 const SECOND_NS: u64 = 1_000_000_000;
@@ -33,6 +38,8 @@ pub(super) struct Desk {
     /// Times of the last messages without a token; at most as many as are allowed per second.
     public_messages: Mutex<VecDeque<u64>>,
     cache: Mutex<BTreeMap<String, (u64, HttpAnswer)>>,
+    /// By order.
+    edits: Mutex<BTreeMap<u64, Vec<Edit>>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -50,6 +57,7 @@ impl Desk {
             down_until_ns: AtomicU64::new(0),
             public_messages: Mutex::default(),
             cache: Mutex::default(),
+            edits: Mutex::default(),
         }
     }
 
@@ -123,6 +131,23 @@ impl Desk {
             times.push_back(now_ns);
         }
         is_free
+    }
+
+    /// Remembers that an order was changed.
+    pub(super) fn edited(&self, order: u64, edit: Edit) {
+        let mut edits = locked(&self.edits);
+        let list = edits.entry(order).or_default();
+        if list.len() < EDITS_PER_ORDER_MAX {
+            list.push(edit);
+        }
+        if edits.len() > EDITED_ORDERS_MAX {
+            edits.pop_first();
+        }
+    }
+
+    /// What an order was changed to, oldest first.
+    pub(super) fn edits(&self, order: u64) -> Vec<Edit> {
+        locked(&self.edits).get(&order).cloned().unwrap_or_default()
     }
 
     /// The answer to a public call: the one of a moment ago, or a new one from `make`. Only good

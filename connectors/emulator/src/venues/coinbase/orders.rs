@@ -86,11 +86,13 @@ pub(super) struct Row<'o> {
     fees: Fees,
     /// Time of its last fill. Unit: Unix nanoseconds.
     pub(super) last_fill_ns: Option<u64>,
+    /// What it was changed to, oldest first.
+    pub(super) edits: Vec<Edit>,
 }
 
 impl<'o> Row<'o> {
     pub(super) const fn new(order: &'o Order, fees: Fees) -> Self {
-        Self { order, fees, last_fill_ns: None }
+        Self { order, fees, last_fill_ns: None, edits: Vec::new() }
     }
 
     /// Not yet executed; 0 once nothing more will be. Unit: e8 of the base.
@@ -214,7 +216,7 @@ impl<'o> Row<'o> {
              \"settled\":{settled},\"product_type\":\"SPOT\",\"reject_message\":\"\",\
              \"cancel_message\":\"{cancel}\",\"order_placement_source\":\"RETAIL_ADVANCED\",\
              \"outstanding_hold_amount\":\"{hold}\",\"is_liquidation\":false,\
-             \"last_fill_time\":{last_fill},\"edit_history\":[],\"leverage\":\"\",\
+             \"last_fill_time\":{last_fill},\"edit_history\":[{edits}],\"leverage\":\"\",\
              \"margin_type\":\"UNKNOWN_MARGIN_TYPE\",\"retail_portfolio_id\":\"{portfolio}\",\
              \"originating_order_id\":\"\",\"attached_order_id\":\"\"}}",
             id = order_id(order),
@@ -237,6 +239,29 @@ impl<'o> Row<'o> {
             cancel = cancel_text(order.why),
             hold = e8(self.hold_e8()),
             portfolio = portfolio_id(&asked.account),
+            edits = self.edits.iter().map(Edit::row).collect::<Vec<String>>().join(","),
+        )
+    }
+}
+
+/// One change of a resting order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Edit {
+    /// New limit. Unit: e8.
+    pub(super) price_e8: u64,
+    /// New size. Unit: e8.
+    pub(super) size_e8: u64,
+    /// Unit: Unix nanoseconds.
+    pub(super) at_ns: u64,
+}
+
+impl Edit {
+    fn row(&self) -> String {
+        format!(
+            "{{\"price\":\"{}\",\"size\":\"{}\",\"replace_accept_timestamp\":\"{}\"}}",
+            e8(self.price_e8),
+            e8(self.size_e8),
+            rfc3339_us(self.at_ns)
         )
     }
 }

@@ -39,6 +39,7 @@ pub(super) fn order(call: &Call<'_>, id: &str) -> Outcome {
         .ok_or_else(|| Fault::NotFound("order with this orderID was not found".to_owned()))?;
     let mut row = Row::new(&found, exchange.fees());
     row.last_fill_ns = last_fills(&exchange.fills(&caller.account)).get(&found.id).copied();
+    row.edits = call.desk.edits(found.id);
     Ok(format!("{{\"order\":{}}}", row.rest()))
 }
 
@@ -116,6 +117,7 @@ pub(super) fn orders(call: &Call<'_>) -> Outcome {
         .map(|order| {
             let mut row = Row::new(order, exchange.fees());
             row.last_fill_ns = last_fills.get(&order.id).copied();
+            row.edits = call.desk.edits(order.id);
             row.rest()
         })
         .collect();

@@ -222,6 +222,7 @@ fn route(call: &Call<'_>) -> Outcome {
         ("POST", ["orders"]) => place::place(call),
         ("POST", ["orders", "preview"]) => preview::preview(call),
         ("POST", ["orders", "batch_cancel"]) => cancel::batch_cancel(call),
+        ("POST", ["orders", "edit"]) => cancel::edit(call),
         ("GET", ["orders", "historical", "batch"]) => history::orders(call),
         ("GET", ["orders", "historical", "fills"]) => history::fills(call),
         ("GET", ["orders", "historical", id]) => history::order(call, id),

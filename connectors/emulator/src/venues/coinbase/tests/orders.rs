@@ -383,6 +383,46 @@ fn cancels_answer_row_by_row() {
 }
 
 #[test]
+fn an_edit_keeps_the_order_and_says_what_it_was() {
+    let bench = Bench::new();
+    let mut socket = bench.connect();
+    socket.subscribe_user(&bench, TRADER);
+    let gtc = r#"{"limit_limit_gtc":{"base_size":"2","limit_price":"77"}}"#;
+    let id = id_of(&bench.order("a", "BUY", gtc));
+    let done = id_of(&bench.order("b", "SELL", r#"{"market_market_ioc":{"base_size":"1"}}"#));
+    socket.pump(&bench);
+    let edit = |id: &str, price: &str, size: &str| {
+        let body = format!(r#"{{"order_id":"{id}","price":"{price}","size":"{size}"}}"#);
+        bench.signed("POST", "/api/v3/brokerage/orders/edit", &body).1
+    };
+    for (id, price, size, reason) in [
+        ("x", "77", "1", "ORDER_NOT_FOUND"),
+        (&done, "77", "2", "ONLY_LIMIT_ORDER_EDITS_SUPPORTED"),
+        (&id, "77", "2", "EDIT_EQUAL_TO_ORIGINAL"),
+        (&id, "77.001", "2", "INVALID_EDITED_PRICE"),
+        (&id, "77", "0.000000001", "INVALID_EDITED_SIZE"),
+        (&id, "77", "0.01", "INVALID_EDITED_SIZE"),
+        (&id, "77", "0", "CANNOT_EDIT_TO_BELOW_FILLED_SIZE"),
+        (&id, "77", "900", "COMMANDER_REJECTED_EDIT_ORDER"),
+    ] {
+        let answer = edit(id, price, size);
+        assert_eq!(answer["errors"][0]["edit_failure_reason"], json!(reason), "{answer}");
+    }
+    assert!(socket.pump(&bench).is_empty(), "a refused edit is nothing");
+    assert_eq!(edit(&id, "77.10", "3"), json!({"success": true, "errors": []}));
+    let row = socket.pump(&bench)[0]["events"][0]["orders"][0].clone();
+    assert_eq!((&row["limit_price"], &row["leaves_quantity"]), (&json!("77.1"), &json!("3")));
+    let order = history(&bench, &id);
+    let configuration = json!({"base_size": "3", "limit_price": "77.1", "post_only": false});
+    assert_eq!(order["order_configuration"]["limit_limit_gtc"], configuration);
+    let was = json!([{"price": "77.1", "size": "3",
+        "replace_accept_timestamp": "2026-08-09T23:00:00Z"}]);
+    assert_eq!(order["edit_history"], was);
+    assert_eq!(order["outstanding_hold_amount"], json!("233.3817"), "3 × 77.10, 90 basis points");
+    assert_eq!(bench.balance("USD").1, 23_338_170_000);
+}
+
+#[test]
 fn a_preview_tells_and_changes_nothing() {
     let bench = Bench::new();
     let target = "/api/v3/brokerage/orders/preview";
