@@ -1,0 +1,33 @@
+"""Where the emulators listen, and the keys of the account `clients` at each."""
+
+import json
+import os
+from decimal import Decimal
+
+with open(os.environ["EMULATOR"], encoding="utf-8") as file:
+    TOLD = json.load(file)
+with open(TOLD["keys_file"], encoding="utf-8") as file:
+    KEYS = json.load(file)
+
+CA_FILE = TOLD["ca_file"]
+
+
+def place(venue):
+    """Addresses of a venue: http, ws, https, wss."""
+    return next(place for place in TOLD["venues"] if place["venue"] == venue)
+
+
+def keys(venue):
+    """What opens the account `clients`."""
+    return next(keys for keys in KEYS[venue] if keys["account"] == "clients")
+
+
+def exact(value):
+    """A decimal from the venue's text. A float would have lost digits: it is refused."""
+    assert isinstance(value, str), f"{value!r} is no text"
+    return Decimal(value)
+
+
+def same(what, found, expected):
+    """Both are the same, or the script fails and says what."""
+    assert found == expected, f"{what}: {found!r} instead of {expected!r}"
