@@ -23,6 +23,18 @@ impl Feed {
         if url.contains("/v2/marketdata") { Self::V2 } else { Self::Current }
     }
 
+    /// The feed that a frame of a book is of; `None` for any other frame.
+    #[must_use]
+    pub fn of_frame(frame: &str) -> Option<Self> {
+        if frame.contains("\"l2_updates\"") {
+            Some(Self::V2)
+        } else if frame.contains("\"depthUpdate\"") {
+            Some(Self::Current)
+        } else {
+            None
+        }
+    }
+
     /// A symbol as the frames of the feed spell it.
     #[must_use]
     pub fn spelled(self, symbol: &str) -> String {
@@ -114,5 +126,25 @@ impl Decoder for FeedDecoder {
             Self::Current(decoder) => decoder.markets(),
             Self::V2(decoder) => decoder.markets(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feed_is_known_by_its_frames_and_address() {
+        let rows = [
+            (r#"{"type":"l2_updates","symbol":"BTCUSD","changes":[]}"#, Some(Feed::V2)),
+            (r#"{"e":"depthUpdate","E":1,"s":"btcusd"}"#, Some(Feed::Current)),
+            (r#"{"type":"heartbeat"}"#, None),
+            (r#"{"id":1,"status":200}"#, None),
+        ];
+        for (frame, feed) in rows {
+            assert_eq!(Feed::of_frame(frame), feed, "{frame}");
+        }
+        assert_eq!(Feed::of_url("wss://api.gemini.com/v2/marketdata"), Feed::V2);
+        assert_eq!(Feed::of_url("ws://127.0.0.1:9/"), Feed::Current);
     }
 }

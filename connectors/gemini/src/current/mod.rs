@@ -79,7 +79,10 @@ const fn stamp(recv_ns: u64, venue_ns: u64, seq: u64) -> Stamp {
 impl Decoder for CurrentDecoder {
     fn decode(&mut self, recv_ns: u64, line: u64, input: Input<'_>, out: &mut Sink) {
         let begin = out.events.len();
-        if let Some(mut audited) = self.audited() {
+        // Nobody looks at events of what is sent.
+        if !matches!(input, Input::Sent(_))
+            && let Some(mut audited) = self.audited()
+        {
             audited.due(stamp(recv_ns, 0, 0), line, out);
         }
         match input {

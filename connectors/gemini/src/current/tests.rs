@@ -321,6 +321,9 @@ fn http_answers() {
         decoder.decode(now_ns + second, 3, tick, &mut out);
         assert_eq!(said(&out), "beat", "the settle time is not over");
         out.clear();
+        let sent = Input::Sent(br#"{"id":5,"method":"ping"}"#);
+        decoder.decode(now_ns + 2 * second, 4, sent, &mut out);
+        assert_eq!(out.events.len(), 0, "nobody would see them");
         decoder.decode(now_ns + 2 * second, 4, tick, &mut out);
         assert_eq!(said(&out), expected, "{bid}");
         assert_eq!(decoder.counts().get(Odd::AuditMismatch), mismatches);

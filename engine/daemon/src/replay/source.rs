@@ -5,7 +5,8 @@ use std::time::Instant;
 use config::Config;
 use connector_bitstamp::BitstampDecoder;
 use connector_coinbase::CoinbaseDecoder;
-use connector_gemini::GeminiDecoder;
+use connector_gemini::{Feed, FeedDecoder};
+use connector_net::audit::AuditSettings;
 use connector_net::capture::{Kind, Record};
 use connector_net::session::Alive;
 use connector_net::{Decoder, Market, Markets, OddCounts, Sink};
@@ -38,7 +39,7 @@ pub struct SourceStats {
 /// A connection of the recording.
 enum Link {
     Coinbase(Box<CoinbaseDecoder>),
-    Gemini(Box<GeminiDecoder>),
+    Gemini(Box<FeedDecoder>),
     Bitstamp(Box<BitstampDecoder>),
     Solana(Box<connector_solana::decoder::SolanaDecoder>),
 }
@@ -206,14 +207,44 @@ impl<'a> Source<'a> {
         let markets = self.markets.clone();
         let link = match self.venue {
             Venue::Coinbase => Link::Coinbase(Box::new(CoinbaseDecoder::new(markets))),
-            Venue::Gemini => Link::Gemini(Box::new(GeminiDecoder::new(markets))),
-            Venue::Bitstamp => Link::Bitstamp(Box::new(BitstampDecoder::new(markets))),
+            Venue::Gemini => {
+                let (feed, audit) = (self.gemini_feed(conn), self.audit("/v1/book/"));
+                Link::Gemini(Box::new(FeedDecoder::new(feed, markets, audit)))
+            }
+            Venue::Bitstamp => {
+                let decoder = BitstampDecoder::new(markets);
+                Link::Bitstamp(Box::new(match self.audit("_=audit-") {
+                    Some(audit) => decoder.with_audit(audit),
+                    None => decoder,
+                }))
+            }
             Venue::Solana => Link::Solana(Box::new(solana_decoder(self.config, markets))),
         };
         let alive = Alive::new(&self.markets);
         let asked = self.asked(conn);
         self.links.push(Connection { number: conn, link, asked, alive });
         (self.links.len() - 1, true)
+    }
+
+    /// Gemini's feed on a connection, by its frames; by its address where it has no book.
+    fn gemini_feed(&self, conn: u32) -> Feed {
+        let own = || self.records.iter().filter(|it| it.conn == conn);
+        let frames = own().filter(|it| it.kind == Kind::Received);
+        let address = own().find_map(|it| match &it.kind {
+            Kind::Connected { addr } => Some(Feed::of_url(addr)),
+            Kind::Closed | Kind::Sent | Kind::Received | Kind::Http { .. } => None,
+        });
+        let seen = frames.into_iter().find_map(|it| Feed::of_frame(&it.data));
+        seen.or(address).unwrap_or(Feed::V2)
+    }
+
+    /// How books are compared: as live, where the recording holds books to compare with.
+    fn audit(&self, sign: &str) -> Option<AuditSettings> {
+        let is_audit = |record: &Record<'_>| match &record.kind {
+            Kind::Http { url, .. } => url.contains(sign),
+            Kind::Connected { .. } | Kind::Closed | Kind::Sent | Kind::Received => false,
+        };
+        self.records.iter().any(is_audit).then(AuditSettings::default)
     }
 
     /// Which markets a connection asks for: its requests name their symbols. Where no request was
@@ -227,7 +258,16 @@ impl<'a> Source<'a> {
         if texts_of_conn.is_empty() && !self.is_single {
             texts_of_conn = texts(&Kind::Received);
         }
-        let names = |symbol: &str| texts_of_conn.iter().any(|text| text.contains(symbol));
+        // The feeds of one venue spell symbols in upper or in lower case.
+        let names = |symbol: &str| {
+            let spellings = match self.venue {
+                Venue::Gemini => [Feed::V2.spelled(symbol), Feed::Current.spelled(symbol)],
+                Venue::Coinbase | Venue::Bitstamp | Venue::Solana => {
+                    [symbol.to_owned(), symbol.to_owned()]
+                }
+            };
+            texts_of_conn.iter().any(|text| spellings.iter().any(|symbol| text.contains(symbol)))
+        };
         let any = texts_of_conn.is_empty() && self.is_single;
         self.markets.list().iter().map(|market| any || names(&market.symbol)).collect()
     }
