@@ -163,6 +163,9 @@ pub struct VenueConfig {
     pub omits_contract_currency: bool,
     /// Gemini: whose order events a connection without authentication sees; absent: nobody's.
     pub unsigned_events: Option<String>,
+    /// Solana: what requests must carry in their query as `api-key`; absent: nothing. Made up, like
+    /// everything here.
+    pub api_key: Option<String>,
 }
 
 /// An account at an exchange, or a wallet on the chain.

@@ -1,5 +1,7 @@
 //! One world for all venues: exchanges, chain, market, and the server's options made of them.
 
+#[cfg(test)]
+mod tests;
 mod truth;
 mod venues;
 

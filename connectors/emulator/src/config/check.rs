@@ -183,12 +183,20 @@ fn venues(config: &EmulateConfig, found: &mut Problems) {
             ("hosts", "bitstamp", !venue.hosts.is_empty()),
             ("omits_contract_currency", "gemini", venue.omits_contract_currency),
             ("unsigned_events", "gemini", venue.unsigned_events.is_some()),
+            ("api_key", "solana", venue.api_key.is_some()),
         ];
         for (last, owner, is_set) in own {
-            if is_set && name != owner {
+            if is_set && name.trim_end_matches("-2") != owner {
                 let hint = format!("it belongs into [venues.{owner}]");
                 found.add(key(last), format!("{name} has no such choice"), hint);
             }
+        }
+        let is_word = |key: &String| {
+            (1..=100).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        };
+        if venue.api_key.as_ref().is_some_and(|key| !is_word(key)) {
+            let hint = "1 to 100 letters and digits; it is no secret";
+            found.add(key("api_key"), "would not stand in an address as it is", hint);
         }
         if let Some(account) = &venue.unsigned_events
             && !config.accounts.iter().any(|it| it.venue == *name && it.name == *account)

@@ -75,6 +75,7 @@ fn each_problem_names_its_key_and_a_remedy() {
             "venues.bitstamp.unsigned_events",
             "[venues.gemini]",
         ),
+        ("venues.solana-2 = { port = 0, api_key = \"a b\" }", "venues.solana-2.api_key", "letters"),
         (
             "venues.solana = { port = 0, taker_fee_ppm = 1 }",
             "venues.solana.taker_fee_ppm",

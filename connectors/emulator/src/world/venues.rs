@@ -7,7 +7,10 @@ use crate::config::{EmulateConfig, VenueConfig};
 use crate::exchange::SharedExchange;
 use crate::keys::{AccountKeys, Credentials};
 use crate::serve::{SharedVenue, TlsOptions, VenueOptions};
-use crate::venues::{bitstamp, gemini};
+use crate::venues::bitstamp::{self, Bitstamp};
+use crate::venues::coinbase::{self, ApiKey, Coinbase, Scopes};
+use crate::venues::gemini::{self, Details, Gemini};
+use crate::venues::solana::{SolanaSettings, SolanaVenue};
 
 use super::WorldError;
 
@@ -33,59 +36,69 @@ pub(super) fn venues(
 }
 
 fn venue(name: &str, choices: &VenueConfig, parts: &Parts<'_>) -> Option<SharedVenue> {
-    let [_, gemini, bitstamp] = parts.exchanges;
-    let _ = parts.ledger;
+    let Parts { keys, exchanges, ledger } = parts;
+    let node = |name| {
+        let settings = SolanaSettings { api_key: choices.api_key.clone() };
+        Arc::new(SolanaVenue::new(name, Arc::clone(ledger), settings))
+    };
+    let [at_coinbase, at_gemini, at_bitstamp] = (*exchanges).clone();
     Some(match name {
-        "gemini" => {
-            let settings = gemini_settings(choices, parts.keys);
-            Arc::new(gemini::Gemini::new(gemini.clone(), settings))
-        }
-        "bitstamp" => {
-            let settings = bitstamp_settings(choices, parts.keys);
-            Arc::new(bitstamp::Bitstamp::new(bitstamp.clone(), settings))
-        }
+        "coinbase" => Arc::new(coinbase(at_coinbase, keys)),
+        "gemini" => Arc::new(gemini(at_gemini, choices, keys)),
+        "bitstamp" => Arc::new(bitstamp(at_bitstamp, choices, keys)),
+        "solana" => node("solana"),
+        "solana-2" => node("solana-2"),
         _ => return None,
     })
 }
 
-/// Keys with time-based nonces: the only ones that every endpoint takes.
-fn gemini_settings(choices: &VenueConfig, keys: &[AccountKeys]) -> gemini::Settings {
-    let key = |account: &AccountKeys| match &account.credentials {
-        Credentials::Gemini { key, secret } => Some(gemini::Key {
-            key: key.clone(),
-            secret: secret.clone(),
-            account: account.account.as_str().into(),
-            nonce: gemini::NonceKind::TimeBased,
-            ..gemini::Key::default()
-        }),
-        Credentials::Coinbase { .. }
-        | Credentials::Bitstamp { .. }
-        | Credentials::Solana { .. } => None,
-    };
-    let details = if choices.omits_contract_currency {
-        gemini::Details::WithoutContractCurrency
-    } else {
-        gemini::Details::Full
-    };
-    gemini::Settings {
-        keys: keys.iter().filter_map(key).collect(),
-        details,
-        unsigned_events: choices.unsigned_events.as_deref().map(Into::into),
+fn coinbase(exchange: SharedExchange, keys: &[AccountKeys]) -> Coinbase {
+    let mut settings = coinbase::Settings::default();
+    for AccountKeys { account, credentials, .. } in keys {
+        if let Credentials::Coinbase { es256_name, es256_pem, ed25519_name, ed25519_base64 } =
+            credentials
+        {
+            for (name, secret) in [(es256_name, es256_pem), (ed25519_name, ed25519_base64)] {
+                let key = ApiKey::from_secret(name, secret, account, Scopes::Trade);
+                settings.keys.push(key.expect("Invariant: keys are made in the venue's form"));
+            }
+        }
     }
+    Coinbase::new(exchange, settings)
 }
 
-fn bitstamp_settings(choices: &VenueConfig, keys: &[AccountKeys]) -> bitstamp::Settings {
-    let key = |account: &AccountKeys| match &account.credentials {
-        Credentials::Bitstamp { key, secret, user_id } => Some(bitstamp::Key {
-            key: key.clone(),
-            secret: secret.clone(),
-            account: account.account.as_str().into(),
-            user_id: *user_id,
-        }),
-        Credentials::Coinbase { .. } | Credentials::Gemini { .. } | Credentials::Solana { .. } => {
-            None
+fn gemini(exchange: SharedExchange, choices: &VenueConfig, keys: &[AccountKeys]) -> Gemini {
+    let mut settings = gemini::Settings::default();
+    for AccountKeys { account, credentials, .. } in keys {
+        if let Credentials::Gemini { key, secret } = credentials {
+            settings.keys.push(gemini::Key {
+                key: key.clone(),
+                secret: secret.clone(),
+                account: Arc::from(account.as_str()),
+                // The only nonces that every endpoint takes.
+                nonce: gemini::NonceKind::TimeBased,
+                ..gemini::Key::default()
+            });
         }
-    };
-    let keys = keys.iter().filter_map(key).collect();
-    bitstamp::Settings { keys, hosts: choices.hosts.clone() }
+    }
+    if choices.omits_contract_currency {
+        settings.details = Details::WithoutContractCurrency;
+    }
+    settings.unsigned_events = choices.unsigned_events.as_deref().map(Arc::from);
+    Gemini::new(exchange, settings)
+}
+
+fn bitstamp(exchange: SharedExchange, choices: &VenueConfig, keys: &[AccountKeys]) -> Bitstamp {
+    let mut settings = bitstamp::Settings { keys: Vec::new(), hosts: choices.hosts.clone() };
+    for AccountKeys { account, credentials, .. } in keys {
+        if let Credentials::Bitstamp { key, secret, user_id } = credentials {
+            settings.keys.push(bitstamp::Key {
+                key: key.clone(),
+                secret: secret.clone(),
+                account: Arc::from(account.as_str()),
+                user_id: *user_id,
+            });
+        }
+    }
+    Bitstamp::new(exchange, settings)
 }
