@@ -342,3 +342,7 @@ pub(crate) fn put_amount(data: &mut [u8], amount: u64) {
 pub(crate) fn mint_decimals(data: &[u8]) -> Option<u8> {
     (data.len() == MINT_BYTES && data[45] == 1).then(|| data[44])
 }
+
+#[cfg(test)]
+#[path = "layout_tests.rs"]
+mod tests;

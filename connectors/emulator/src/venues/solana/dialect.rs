@@ -448,6 +448,7 @@ impl Dialect for PubSub {
             self.ping_ns = now_ns.saturating_add(PING_NS);
             out.push(Out::Ping(Vec::new()));
         }
+        self.settle(out);
         self.signatures(out);
     }
 
