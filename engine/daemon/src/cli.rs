@@ -14,7 +14,7 @@ use engine_poolmath::whirlpool::{Amount, Direction};
 use crate::cli_output::{Exit, Failure, Form, note, write_failed, write_text};
 use crate::journal::{retain, verify};
 use crate::replay::JournalTo;
-use crate::{check, emulate, inspect_book, live, project, replay, why};
+use crate::{check, demo, emulate, inspect_book, live, project, replay, why};
 
 /// Finds, sizes and prices arbitrage between order books and on-chain pools, exactly.
 #[derive(Debug, Parser)]
@@ -28,6 +28,8 @@ struct Cli {
 enum Command {
     /// Run the engine on live connections: observe mode, nothing is sent to any venue
     Run(RunArgs),
+    /// Emulated venues and the engine over real sockets, on this machine: the whole of it at work
+    Demo(DemoArgs),
     /// Run recordings through the whole engine and report what it saw
     Replay(ReplayArgs),
     /// Replay a journal and compare every decision with the recorded ones
@@ -61,6 +63,33 @@ struct RunArgs {
     /// Print the report as one JSON object; progress goes to standard error
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+struct DemoArgs {
+    /// How long, from the moment that every market is live
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    seconds: u64,
+    /// Seed of the market
+    #[arg(long, value_name = "S", default_value_t = 7)]
+    seed: u64,
+    /// Where the market comes from
+    #[arg(long, value_enum, value_name = "SOURCE", default_value = "market")]
+    pacing: DemoPacing,
+    /// Override a key of the engine's configuration; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// Print the report as one JSON object; progress goes to standard error
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DemoPacing {
+    /// A seeded market of its own
+    Market,
+    /// The recording that ships, paced in time
+    Capture,
 }
 
 #[derive(Debug, Args)]
@@ -282,6 +311,17 @@ fn dispatch(command: Command) -> ExitCode {
             sets: args.sets,
             seconds: args.seconds,
             record: None,
+            form: form(args.json),
+        })
+        .into(),
+        Command::Demo(args) => demo::command(&demo::DemoArgs {
+            seconds: args.seconds,
+            seed: args.seed,
+            pacing: match args.pacing {
+                DemoPacing::Market => demo::Pacing::Market,
+                DemoPacing::Capture => demo::Pacing::Capture,
+            },
+            sets: args.sets,
             form: form(args.json),
         })
         .into(),

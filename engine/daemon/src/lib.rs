@@ -11,6 +11,7 @@
 pub mod check;
 pub mod cli;
 pub mod cli_output;
+pub mod demo;
 pub mod emulate;
 pub mod inspect_book;
 pub mod journal;

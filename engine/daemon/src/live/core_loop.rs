@@ -235,6 +235,10 @@ impl CoreLoop {
 
     /// Books that the core alone finds wrong: their readers take them for good, and are told.
     fn watch(&mut self, now_ns: u64) {
+        let suspects: Vec<MarketId> = self.driver.suspects().collect();
+        for market in suspects {
+            self.ask(market);
+        }
         for index in 0..self.wrong.len() {
             let is_wrong = match &self.driver.core().markets()[index] {
                 Market::Book(book) => {
@@ -257,12 +261,17 @@ impl CoreLoop {
             }
             wrong.asked_ns = now_ns;
             let market = MarketId(u16::try_from(index).unwrap_or(u16::MAX));
-            let link = self.mender.links.get(index).copied().flatten();
-            if let Some(control) = link.and_then(|link| self.mender.controls.get(link))
-                && control.try_send(Control::Mend(market)).is_err()
-            {
-                self.mends_refused += 1;
-            }
+            self.ask(market);
+        }
+    }
+
+    /// Asks the link of a market for a fresh snapshot.
+    fn ask(&mut self, market: MarketId) {
+        let link = self.mender.links.get(market.index()).copied().flatten();
+        if let Some(control) = link.and_then(|link| self.mender.controls.get(link))
+            && control.try_send(Control::Mend(market)).is_err()
+        {
+            self.mends_refused += 1;
         }
     }
 

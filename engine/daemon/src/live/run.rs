@@ -58,6 +58,7 @@ pub fn command(args: &RunArgs) -> Exit {
         clock: Clock::new(),
         links: LinkSettings::default(),
         observer: Box::new(Unseen),
+        at_end: None,
         say,
     };
     match run.go() {
@@ -101,6 +102,8 @@ pub struct Run {
     pub links: LinkSettings,
     /// Looks on from the core's thread.
     pub observer: Box<dyn Observer + Send>,
+    /// Done once when the time is over, before anything stops.
+    pub at_end: Option<Box<dyn FnOnce() + Send>>,
     /// Tells the operator how far it has come.
     pub say: Say,
 }
@@ -161,7 +164,7 @@ impl Run {
     /// # Errors
     ///
     /// [`Failure`]: what could not be started, or not be brought to its end.
-    pub fn go(self) -> Result<Ended, Failure> {
+    pub fn go(mut self) -> Result<Ended, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| {
             Failure::new(
@@ -173,11 +176,15 @@ impl Run {
         let say = Arc::clone(&self.say);
         let (config, clock) = (self.config.clone(), self.clock);
         let seconds = self.seconds;
+        let at_end = self.at_end.take();
         let stop_ms = u64::from(config.runtime.stop_ms);
         let (live, why) = runtime.block_on(async {
             let mut signals = Signals::new()?;
             let live = self.boot().await?;
             let why = supervise(&live, &mut signals, seconds, clock, &say).await;
+            if let (Ok(Why::Over), Some(at_end)) = (&why, at_end) {
+                at_end();
+            }
             if let Ok(Why::CoreOver) = why {
                 say(
                     "error: the core or the journal has stopped; everything until then is recorded",

@@ -36,6 +36,11 @@ shipped!(
     "derived/solana.jsonl.zst",
 );
 
+/// Files of the bundle that ships below a folder of it: name without the folder, and content.
+pub fn shipped_files(folder: &str) -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    SHIPPED.iter().filter_map(move |(name, bytes)| Some((name.strip_prefix(folder)?, *bytes)))
+}
+
 /// The configuration of the bundle that ships.
 pub const SHIPPED_CONFIG: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/bundle/bundle.toml"));

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use connector_net::OddCounts;
-use engine_core::outbox::Decided;
+use engine_core::outbox::{Decided, Decision};
 use engine_core::{Core, Outbox, Output, Probe, Tables, Taken};
 use engine_journal::records::{Begin, End};
-use engine_model::{Body, Event, Flags, Venue};
+use engine_model::{Body, Event, Flags, MarketId, Venue};
 use engine_telemetry::{Stage, StageHistograms};
 
 use super::collect::Collector;
@@ -67,6 +67,9 @@ pub struct Numbered {
     pub anchor_daily: bool,
 }
 
+/// Suspects that are kept between two looks: as many as there may be markets of one connection.
+const SUSPECTS_MAX: usize = 64;
+
 /// A day in nanoseconds.
 const DAY_NS: u64 = 86_400_000_000_000;
 
@@ -82,6 +85,8 @@ pub struct Driver {
     /// What was decided in the batch so far, for the recorder.
     pending: Vec<Decided>,
     numbered: Numbered,
+    /// Markets that the core asks to be told anew, since the last look.
+    suspects: Vec<MarketId>,
     events: u64,
     batches: u64,
     first_ns: u64,
@@ -112,6 +117,7 @@ impl Driver {
             anchor_wanted,
             pending: Vec::with_capacity(2 * Outbox::capacity_for(pairs)),
             numbered,
+            suspects: Vec::with_capacity(SUSPECTS_MAX),
             events: 0,
             batches: 0,
             first_ns: 0,
@@ -212,6 +218,13 @@ impl Driver {
             let taken = self.core.step(event, &mut self.out, &mut self.probe);
             assert_eq!(taken, Taken::Recorded, "Invariant: inputs of a replay hold no empty ticks");
             self.collected.take(self.out.outputs());
+            for output in self.out.outputs() {
+                if let Output::Decided(Decided { decision: Decision::Suspect(market), .. }) = output
+                    && self.suspects.len() < SUSPECTS_MAX
+                {
+                    self.suspects.push(*market);
+                }
+            }
             if self.recorder.is_some() {
                 let decided = self.out.outputs().iter().filter_map(|output| match output {
                     Output::Decided(decided) => Some(*decided),
@@ -293,6 +306,11 @@ impl Driver {
     /// What it said so far.
     pub const fn collected(&self) -> &Collector {
         &self.collected
+    }
+
+    /// Markets that the core has asked to be told anew since the last call.
+    pub fn suspects(&mut self) -> impl Iterator<Item = MarketId> + '_ {
+        self.suspects.drain(..)
     }
 
     /// Batches and events taken so far.

@@ -188,7 +188,7 @@ fn wanted(args: &ReplayArgs, config: &Config) -> Result<Option<JournalWanted>, F
 }
 
 /// Removes the journal of the replay before, and nothing that anybody else has put there.
-fn make_room(dir: &Path) -> Result<(), Failure> {
+pub(crate) fn make_room(dir: &Path) -> Result<(), Failure> {
     let cannot = |what: &str, error: &std::io::Error| {
         Failure::new(
             Exit::Write,
