@@ -38,6 +38,8 @@ enum Command {
     Retain(RetainArgs),
     /// Make the tables of a journal anew, for questions in SQL
     Project(ProjectArgs),
+    /// How long each stage took in the newest run, from socket to decision
+    Latency(LatencyArgs),
     /// Explain why an opportunity was or was not traded, from a journal; without one, list them
     Why(WhyArgs),
     /// Look into a single recording or account file
@@ -61,6 +63,16 @@ struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     seconds: Option<u64>,
     /// Print the report as one JSON object; progress goes to standard error
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct LatencyArgs {
+    /// The run's journal
+    #[arg(value_name = "DIR", default_value = demo::JOURNAL_DEFAULT)]
+    dir: PathBuf,
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -314,6 +326,7 @@ fn dispatch(command: Command) -> ExitCode {
             form: form(args.json),
         })
         .into(),
+        Command::Latency(args) => live::latency::command(&args.dir, form(args.json)).into(),
         Command::Demo(args) => demo::command(&demo::DemoArgs {
             seconds: args.seconds,
             seed: args.seed,

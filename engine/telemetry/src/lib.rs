@@ -113,6 +113,13 @@ impl StageHistograms {
         self.stages[stage as usize].saturating_record(duration_ns.clamp(1, LONGEST_NS));
     }
 
+    /// Forgets every measurement, keeps the memory.
+    pub fn clear(&mut self) {
+        for stage in &mut self.stages {
+            stage.reset();
+        }
+    }
+
     /// Adds another's measurements to these.
     ///
     /// # Panics

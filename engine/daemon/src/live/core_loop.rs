@@ -12,6 +12,7 @@ use engine_model::{Body, Command, DoubtReason, Event, Flags, MarketId, Venue};
 use engine_telemetry::{Stage, StageHistograms};
 use tokio::sync::mpsc;
 
+use super::latency::Intervals;
 use super::ring::{LiveHead, LivePort};
 use crate::journal::recorder::{Recorder, WriterGone};
 use crate::replay::drive::Driver;
@@ -34,6 +35,22 @@ pub struct Latencies {
     pub core: StageHistograms,
     /// Decode, ring, step and wire, by venue.
     pub venues: [StageHistograms; Venue::ALL.len()],
+}
+
+impl Latencies {
+    /// Adds another's measurements to these.
+    pub fn merge(&mut self, other: &Self) {
+        self.core.merge(&other.core);
+        for (mine, theirs) in self.venues.iter_mut().zip(&other.venues) {
+            mine.merge(theirs);
+        }
+    }
+
+    /// Forgets every measurement, keeps the memory.
+    pub fn clear(&mut self) {
+        self.core.clear();
+        self.venues.iter_mut().for_each(StageHistograms::clear);
+    }
 }
 
 /// Sees what the core's thread does. It runs on that thread: it must be quick.
@@ -74,8 +91,9 @@ pub struct CoreLoop {
     driver: Driver,
     ports: Vec<LivePort>,
     clock: Clock,
-    /// Histograms.
-    pub latencies: Latencies,
+    /// Histograms of this interval.
+    latencies: Box<Latencies>,
+    intervals: Option<Intervals>,
     observer: Box<dyn Observer + Send>,
     mender: Mender,
     wrong: Vec<Wrong>,
@@ -102,7 +120,8 @@ impl CoreLoop {
             driver,
             ports,
             clock,
-            latencies: Latencies::default(),
+            latencies: Box::default(),
+            intervals: None,
             observer,
             mender,
             wrong: vec![Wrong::default(); markets],
@@ -130,6 +149,13 @@ impl CoreLoop {
     #[must_use]
     pub fn pausable(mut self, flag: Arc<AtomicBool>) -> Self {
         self.stop_input = flag;
+        self
+    }
+
+    /// Hands latencies over at intervals.
+    #[must_use]
+    pub fn measured(mut self, intervals: Intervals) -> Self {
+        self.intervals = Some(intervals);
         self
     }
 
@@ -207,6 +233,9 @@ impl CoreLoop {
             self.watch_ns = now_ns.saturating_add(WATCH_EVERY_NS);
             self.watch(now_ns);
             self.observer.look(&self.driver, &self.latencies, now_ns);
+            if let Some(intervals) = &mut self.intervals {
+                intervals.due(now_ns, &mut self.latencies);
+            }
         }
     }
 
@@ -281,13 +310,16 @@ impl CoreLoop {
         self.ports.iter().map(LivePort::waiting).sum()
     }
 
-    /// Ends the run: what waits is left, the end is recorded. Gives the driver and the histograms.
-    pub fn end(mut self) -> (Driver, Latencies, bool) {
+    /// Ends the run: what waits is left, the end is recorded. Gives the driver.
+    pub fn end(mut self) -> (Driver, bool) {
         if self.failed.is_none() && self.driver.end().is_err() {
             self.failed = Some(WriterGone);
         }
         let is_recorded = self.failed.is_none();
-        (self.driver, self.latencies, is_recorded)
+        if let Some(intervals) = self.intervals {
+            intervals.end(self.clock.now_ns(), self.latencies);
+        }
+        (self.driver, is_recorded)
     }
 
     /// The journal's end of things.

@@ -10,6 +10,7 @@
 
 pub mod boot;
 pub mod core_loop;
+pub mod latency;
 pub mod report;
 pub mod ring;
 pub mod run;

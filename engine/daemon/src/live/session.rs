@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 
 use super::boot::Say;
 use super::core_loop::{CoreLoop, Latencies, Mender, Observer};
+use super::latency::{Intervals, LatencyThread};
 use super::ring::{LivePort, NoWake, RingOutlet, Wake, ring};
 use super::threads::{Threads, pin};
 use super::wiring::{Wired, venues_of, wire};
@@ -112,6 +113,7 @@ pub struct Live {
     readers: Vec<JoinHandle<()>>,
     core: JoinHandle<CoreEnd>,
     journal: JournalThread,
+    latency: LatencyThread,
     journal_dir: PathBuf,
     tables: Tables,
     names: Names,
@@ -121,7 +123,6 @@ pub struct Live {
 /// What the core's thread leaves.
 struct CoreEnd {
     driver: Driver,
-    latencies: Latencies,
     is_recorded: bool,
     mends_refused: u64,
 }
@@ -280,8 +281,11 @@ impl Live {
         let threads = Threads::plan(&options.config.runtime, &readers);
         let (orders, order_ends) = mpsc::channel(ORDERS_MAX);
         let mender = Mender { links: made.links_of_market, controls: made.controls.clone() };
+        let every_ns = u64::from(options.config.runtime.latency_every_s) * 1_000_000_000;
+        let (intervals, latency) = Intervals::start(&options.journal_dir, every_ns, options.clock)?;
         let parts = Parts {
             driver,
+            intervals,
             mender,
             observer: options.observer,
             orders: order_ends,
@@ -321,6 +325,7 @@ impl Live {
             readers,
             core,
             journal,
+            latency,
             journal_dir: options.journal_dir,
             tables,
             names,
@@ -362,7 +367,7 @@ impl Live {
             // A full channel is told again below, by being closed.
             let _ = control.try_send(Control::Stop);
         }
-        let Self { controls, readers, core, journal, orders, .. } = self;
+        let Self { controls, readers, core, journal, latency, orders, .. } = self;
         drop(controls);
         let mut failed = false;
         for reader in readers {
@@ -371,7 +376,7 @@ impl Live {
         let _ = orders.blocking_send(Order::Stop);
         let ended = core.join();
         // The journal ends when the core's side of its rings is gone, also where the core failed.
-        let Ok(CoreEnd { driver, latencies, is_recorded, mends_refused }) = ended else {
+        let Ok(CoreEnd { driver, is_recorded, mends_refused }) = ended else {
             let written = journal.finish().map_err(|error| failure(&error));
             return Err(written.err().unwrap_or_else(|| internal("the core's thread failed")));
         };
@@ -379,6 +384,7 @@ impl Live {
             driver.into_report(self.instance, Vec::new(), self.tables, self.names);
         drop(recorder);
         let written = journal.finish().map_err(|error| failure(&error))?;
+        let latencies = latency.finish()?;
         if failed {
             return Err(internal("a reader's thread failed"));
         }
@@ -399,6 +405,7 @@ fn internal(what: &str) -> Failure {
 /// What the threads take with them.
 struct Parts {
     driver: Driver,
+    intervals: Intervals,
     mender: Mender,
     observer: Box<dyn Observer + Send>,
     orders: mpsc::Receiver<Order>,
@@ -473,7 +480,8 @@ impl Parts {
             }
         }
         let core = CoreLoop::new(self.driver, ports, self.clock, self.mender, self.observer)
-            .pausable(self.pause_input);
+            .pausable(self.pause_input)
+            .measured(self.intervals);
         let core = Rc::new(RefCell::new(core));
         let shared = Shared {
             clock: self.clock,
@@ -557,7 +565,8 @@ impl Parts {
             })?);
         }
         let core = CoreLoop::new(self.driver, ports, self.clock, self.mender, self.observer)
-            .pausable(self.pause_input);
+            .pausable(self.pause_input)
+            .measured(self.intervals);
         let (mut orders, over) = (self.orders, self.core_over);
         let open_trades = self.open_trades;
         let core = Self::spawn("core", core_cpu, &self.say, move || {
@@ -691,8 +700,8 @@ fn step_apart(
 
 fn end(core: CoreLoop) -> CoreEnd {
     let mends_refused = core.mends_refused;
-    let (driver, latencies, is_recorded) = core.end();
-    CoreEnd { driver, latencies, is_recorded, mends_refused }
+    let (driver, is_recorded) = core.end();
+    CoreEnd { driver, is_recorded, mends_refused }
 }
 
 /// What stands in the way of a link for good: named by the key of the configuration.
