@@ -3,13 +3,15 @@
 //! Layout: [`wiring`] makes the links of a configuration (where a new venue gets its line), [`boot`]
 //! learns what must be known before anything starts, [`ring`] carries batches from readers to the
 //! core and says what had no room, [`core_loop`] steps the core, [`threads`] is the table of threads,
-//! [`session`] puts it together and takes it apart again, [`run`] is the command.
+//! `host` runs readers and core on them, [`session`] puts it together and takes it apart again, [`latency`]
+//! writes how long everything took, [`run`] is the command.
 //!
 //! Deliberately absent: venues' protocols (their crates), decisions (the core's). Start reading at
 //! [`session::Live`].
 
 pub mod boot;
 pub mod core_loop;
+mod host;
 pub mod latency;
 pub mod report;
 pub mod ring;

@@ -18,6 +18,8 @@ pub struct LiveHead {
     pub sent_ns: u64,
     /// Its events in the ring.
     pub events: usize,
+    /// The venue's sequence of its last event; 0 where it has none.
+    pub seq: u64,
     /// Whose it is.
     pub venue: Venue,
 }
@@ -103,13 +105,13 @@ impl<W: Wake> RingOutlet<W> {
             return false;
         }
         let Some(last) = events.last() else { return true };
-        let recv_ns = last.recv_ns;
+        let (recv_ns, seq) = (last.recv_ns, last.seq);
         if self.events.push_entire_slice(events).is_err() {
             return false;
         }
         self.newest_ns = self.newest_ns.max(recv_ns);
         let sent_ns = self.clock.now_ns();
-        let head = LiveHead { recv_ns, sent_ns, events: events.len(), venue: self.venue };
+        let head = LiveHead { recv_ns, sent_ns, events: events.len(), seq, venue: self.venue };
         self.heads.push(head).is_ok()
     }
 
