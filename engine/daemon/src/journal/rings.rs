@@ -1,15 +1,26 @@
-//! Every thread and every ring of a run, in one table.
+//! Every thread and every ring of a run, in one table. All threads use the process's allocator,
+//! mimalloc; the core allocates nothing after warm-up.
 //!
-//! | thread | what it does | count |
-//! | --- | --- | --- |
-//! | `decode` | reads recordings or a journal, decodes, commits whole batches | as many as asked for |
-//! | `core` | merges, steps the core, hands records on; the command's own thread | 1 |
-//! | `journal` | packs, writes, chains, syncs | 1 where a journal is written |
+//! | thread | what it does | count | waits |
+//! | --- | --- | --- | --- |
+//! | `decode` | replay: reads recordings or a journal, decodes, commits whole batches | as many as asked for | for room |
+//! | `read-<venue>` | live: reads the sockets of one venue, decodes, publishes | 1 a venue; none where `inline` | `spin` or `park` |
+//! | `core` | merges, steps the core, hands records on; hosts the readers where `inline` | 1 | `spin`, `park` or `inline` |
+//! | `journal` | packs, writes, chains, syncs | 1 where a journal is written | sleeps 0.2 ms |
+//! | `latency` | live: adds up histograms, writes them beside the journal | 1 | `park` |
+//! | `cold` | live: makes requests where the readers have no runtime of their own | 1; none where `inline` | `park` |
+//! | `dial` | live: connects a polled socket, then ends | at most 1 a link, where `spin` | `park` |
+//! | `record-<venue>` | live: packs raw captures | 1 a venue where asked for | `park` |
 //!
 //! | ring | from → to | slots × bytes | when full |
 //! | --- | --- | --- | --- |
-//! | events of a source | `decode` → `core` | 132,096 × 64 | the reader waits; live it drops and says so with a doubt |
-//! | heads of a source | `decode` → `core` | 8,192 × 48 | as its events |
+//! | events of a source | `decode` → `core` | 132,096 × 64 | the reader waits |
+//! | events of a link | reader → `core` | `runtime.ring_events` × 64 | the batch is lost, counted, said by a `Gap` before anything newer of its markets, and the markets are asked for anew |
+//! | heads of either | reader → `core` | 8,192 × 48 | as its events |
+//! | requests to a link | `core` → reader | 256 × 16 | counted; asked again when the book is looked over next |
+//! | orders to the core | supervisor → `core` | 64 × 40 | the supervisor waits |
+//! | latencies | `core` → `latency` | 2 × 1.1 MB, swapped | the interval goes on |
+//! | inputs for a capture | reader → `record-<venue>` | bounded by bytes | the input is lost, counted, and the capture says so |
 //! | market records | `core` → `journal` | 264,192 × 64 | the core takes no more input |
 //! | heads of records | `core` → `journal` | 16,384 × 32 | the core takes no more input |
 //! | ledger records | `core` → `journal` | 4,096 and more × 1,536 | the core takes no more input |
