@@ -421,7 +421,9 @@ impl Protocol for BitstampSession {
         _out: &mut Sink,
         asks: &mut Asks,
     ) {
-        if let Some(first) = fresh.first()
+        // Timers are what the link says of markets that are alive, beside the frame.
+        let mut said = fresh.iter().filter(|event| event.body != Body::Timer);
+        if let Some(first) = said.next()
             && !matches!(first.body, Body::BookDoubt { .. } | Body::Heartbeat { .. })
         {
             if let Some(at) = self.by_market.get(&first.market.0) {

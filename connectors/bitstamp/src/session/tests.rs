@@ -119,7 +119,13 @@ impl Play {
     fn frame(&mut self, text: &str) {
         self.decode(Input::Received(text.as_bytes()));
         self.after(|session, now, fresh, out, asks| {
-            session.received(now, text.as_bytes(), fresh, out, asks);
+            // The link says beside it which markets are alive.
+            let venue = engine_model::Venue::Bitstamp;
+            let stamp =
+                connector_net::decode::Stamp { recv_ns: now.ns, venue_ns: 0, seq: 0, venue };
+            let alive = stamp.event(MarketId(4), Body::Timer);
+            let fresh: Vec<Event> = fresh.iter().copied().chain([alive]).collect();
+            session.received(now, text.as_bytes(), &fresh, out, asks);
         });
     }
 

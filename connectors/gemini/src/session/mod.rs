@@ -375,7 +375,9 @@ impl Protocol for GeminiSession {
         _out: &mut Sink,
         asks: &mut Asks,
     ) {
-        let Some(first) = fresh.iter().find(|it| !matches!(it.body, Body::BookDoubt { .. })) else {
+        // Timers are what the link says of markets that are alive, beside the frame.
+        let is_said = |it: &&Event| !matches!(it.body, Body::BookDoubt { .. } | Body::Timer);
+        let Some(first) = fresh.iter().find(is_said) else {
             // Nothing to use in it: short ones may be about the connection.
             if frame.len() < 1_024 {
                 match self.settings.feed {

@@ -111,8 +111,12 @@ impl Play {
     fn frame(&mut self, text: &str) {
         self.out.clear();
         self.decode(Input::Received(text.as_bytes()));
-        let fresh = self.out.events.clone();
+        let mut fresh = self.out.events.clone();
         let (now, out, asks) = (self.now, &mut self.out, &mut self.asks);
+        // The link says beside it which markets are alive.
+        let venue = engine_model::Venue::Gemini;
+        let stamp = connector_net::decode::Stamp { recv_ns: now.ns, venue_ns: 0, seq: 0, venue };
+        fresh.push(stamp.event(MarketId(0), Body::Timer));
         self.session.received(now, text.as_bytes(), &fresh, out, asks);
         for event in &fresh {
             if let Body::BookDoubt { .. } = event.body {
