@@ -54,7 +54,8 @@ fn said(out: &Sink) -> String {
             | Body::Param { .. }
             | Body::Clock { .. }
             | Body::Command(_)
-            | Body::Gap { .. } => panic!("not of this feed: {:?}", event.body),
+            | Body::Gap { .. }
+            | Body::Engine { .. } => panic!("not of this feed: {:?}", event.body),
         }
     });
     words.collect::<Vec<_>>().join(" ")
