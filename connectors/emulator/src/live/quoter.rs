@@ -14,6 +14,9 @@ const HISTORY: u64 = 24;
 /// Levels of a side that are looked at when quotes that clients took come back.
 const HEALED_LEVELS: usize = 40;
 
+/// How far the best quotes reach that somebody quicker takes. Unit: ppm.
+const HOLE_PPM: i64 = 3_000;
+
 /// Which hidden price a book follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
@@ -146,8 +149,8 @@ pub(super) struct Quoter {
     pub(super) manners: Manners,
     /// How far the book stands from the hidden price. Unit: ppm.
     pub(super) offset_ppm: i64,
-    /// A side that is nothing but one level. Unit: thousandths of a coin; bids first.
-    pub(super) thin_milli: [Option<u64>; 2],
+    /// Where quotes begin again, of a side whose best ones were taken; bids first. Unit: e8.
+    hole_e8: [Option<u64>; 2],
     exchange: SharedExchange,
     product: Arc<str>,
     ladder: Ladder,
@@ -167,7 +170,7 @@ impl Quoter {
         let ladder = Ladder::new(manners.rules, rng.fork(), mid_micros, manners.absurd_ask_ticks);
         let mut quoter = Self {
             offset_ppm: 0,
-            thin_milli: [None; 2],
+            hole_e8: [None; 2],
             exchange,
             product: manners.product.into(),
             ladder,
@@ -226,15 +229,25 @@ impl Quoter {
         self.requote(now_ns, fair_micros);
     }
 
-    /// Somebody quicker takes the best level of a side, and the makers leave `milli` there.
-    pub(super) fn thin(&mut self, now_ns: u64, side: Side, milli: u64, fair_micros: u64) {
+    /// Somebody quicker takes the best quotes of a side; `milli` of a coin stay at the best price, and
+    /// nobody quotes there again until [`Self::refill`].
+    pub(super) fn thin(&mut self, now_ns: u64, side: Side, milli: u64) {
         let mut exchange = locked(&self.exchange);
-        if let Some(&(price, size)) = exchange.levels(&self.product, side, 1).first() {
-            exchange.take(now_ns, &self.product, side, price, size);
+        let best = exchange.levels(&self.product, side, 1);
+        let Some(&(price_e8, _)) = best.first() else { return };
+        let bound_e8 = shifted(price_e8, if side == Side::Bid { -HOLE_PPM } else { HOLE_PPM });
+        exchange.take(now_ns, &self.product, side, bound_e8, u64::MAX);
+        let size_e8 = milli * self.manners.rules.lots_per_milli * self.manners.lot_e8;
+        exchange.set_levels(now_ns, &self.product, &[Change { side, price_e8, size_e8 }]);
+        self.hole_e8[side as usize] = Some(bound_e8);
+    }
+
+    /// Quotes come back to where they were taken.
+    pub(super) fn refill(&mut self, now_ns: u64) {
+        if self.hole_e8 != [None; 2] {
+            self.hole_e8 = [None; 2];
+            self.heal(now_ns);
         }
-        drop(exchange);
-        self.thin_milli[side as usize] = Some(milli);
-        self.requote(now_ns, fair_micros);
     }
 
     /// Somebody trades at the best price.
@@ -258,7 +271,8 @@ impl Quoter {
             for (price, size) in self.ladder.levels(of).take(HEALED_LEVELS) {
                 let price_e8 = price * self.manners.tick_e8;
                 let size_e8 = size * self.manners.lot_e8;
-                if exchange.others_at(&self.product, side, price_e8) != size_e8 {
+                let is_missing = exchange.others_at(&self.product, side, price_e8) != size_e8;
+                if is_missing && !self.is_in_hole(side, price_e8) {
                     missing.push(Change { side, price_e8, size_e8 });
                 }
             }
@@ -280,11 +294,8 @@ impl Quoter {
 
     fn requote(&mut self, now_ns: u64, fair_micros: u64) {
         let mid = self.mid(fair_micros);
-        let lots = self.manners.rules.lots_per_milli;
-        let thin = self.thin_milli.map(|milli| milli.map(|milli| milli * lots));
-        let changes: Vec<Change> = self
-            .ladder
-            .requote(mid, thin)
+        let wanted = self.ladder.requote(mid, [None; 2]);
+        let changes: Vec<Change> = wanted
             .into_iter()
             .map(|change| Change {
                 side: match change.side {
@@ -294,10 +305,18 @@ impl Quoter {
                 price_e8: change.price_ticks * self.manners.tick_e8,
                 size_e8: change.size_lots * self.manners.lot_e8,
             })
+            .filter(|it| it.size_e8 == 0 || !self.is_in_hole(it.side, it.price_e8))
             .collect();
         if !changes.is_empty() {
             locked(&self.exchange).set_levels(now_ns, &self.product, &changes);
         }
+    }
+
+    fn is_in_hole(&self, side: Side, price_e8: u64) -> bool {
+        self.hole_e8[side as usize].is_some_and(|bound_e8| match side {
+            Side::Bid => price_e8 >= bound_e8,
+            Side::Ask => price_e8 <= bound_e8,
+        })
     }
 }
 

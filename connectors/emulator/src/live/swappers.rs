@@ -46,9 +46,9 @@ impl Swappers {
     pub(super) fn act(&mut self, fair_e8: u64) {
         let mut ledger = locked(&self.ledger);
         // Drawn first, so that the luck of a slot does not depend on the price.
-        let passes = self.rng.chance(400).then(|| {
+        let passes = self.rng.chance(250).then(|| {
             let side = if self.rng.chance(500) { BaseSide::Buy } else { BaseSide::Sell };
-            (side, self.rng.between(100, 60_000))
+            (side, self.rng.between(100, 30_000))
         });
         let sleeps = self.rng.chance(300);
         let share_ppm = self.rng.between(600_000, 950_000);
