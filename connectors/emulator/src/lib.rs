@@ -1,14 +1,15 @@
-//! A small market that does not exist: three exchanges and one pool around a hidden fair price.
+//! Venues that do not exist: emulated exchanges and an emulated chain behind the venues' own
+//! protocols, and the small market that wrote the shipped recording.
 //!
-//! [`market`] is the state machine: given a seed and a script it says, frame by frame, what the
-//! venues would have sent, in their own wire formats. [`bundle`] runs it for four minutes and writes
-//! the recording that ships with the project; emulators of live venues drive the same state machine
-//! from real time.
+//! [`world::world`] builds everything from a configuration ([`config`]): [`exchange`]s that match
+//! orders, a [`chain`] that executes swaps, a [`live`] market that moves both, and the [`venues`]
+//! that tell clients about them. [`serve::start`] puts sockets, market time, limits and faults
+//! around them. [`market`] is the older state machine whose frames [`bundle`] recorded.
 //!
 //! Deliberately absent: any code of the venue crates. Encoder and decoder agree because both follow
-//! the venue, not because they share a function. Also absent: floats, clocks, threads and hash maps,
-//! so that the same seed gives the same bytes on every machine.
-//! Start reading at [`market::Market`].
+//! the venue, not because they share a function. Also absent outside [`serve`]: floats, clocks,
+//! threads and hash maps, so that the same seed gives the same world on every machine.
+//! Start reading at [`world::world`].
 
 pub mod bundle;
 pub mod chain;

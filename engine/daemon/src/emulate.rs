@@ -176,11 +176,13 @@ struct Place {
     wss: Option<String>,
 }
 
+/// What the certificates are for.
+const TLS_HOST: &str = "localhost";
+
 impl Place {
-    /// TLS addresses name `localhost`, for which the certificate is.
     fn of(bound: &Bound) -> Self {
         let plain = |scheme: &str| bound.plain.map(|address| format!("{scheme}://{address}"));
-        let tls = |scheme: &str| bound.tls.map(|it| format!("{scheme}://localhost:{}", it.port()));
+        let tls = |scheme: &str| bound.tls.map(|it| format!("{scheme}://{TLS_HOST}:{}", it.port()));
         Self {
             venue: bound.venue,
             http: plain("http"),

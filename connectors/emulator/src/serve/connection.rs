@@ -277,7 +277,9 @@ impl Connection {
             Mode::Silent { by, .. } if is_over(by) => self.mode = Mode::Open,
             Mode::Open | Mode::Silent { .. } => {}
         }
-        self.reads.take_if(|rate| is_over(&rate.by));
+        if self.reads.take_if(|rate| is_over(&rate.by)).is_some() {
+            self.read_from_ns = 0;
+        }
         self.writes.take_if(|rate| is_over(&rate.by));
         let over = self.ending.extract_if(.., |(by, _)| is_over(by));
         for (by, last) in over.collect::<Vec<_>>() {
@@ -449,29 +451,25 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes bytes, as slowly as a fault says.
+    /// Writes bytes, as slowly as a fault says while it lasts.
     async fn write(&mut self, bytes: &[u8], now_ns: u64) -> Result<(), End> {
         let rate = self.writes.as_ref().filter(|rate| !rate.by.is_over(now_ns));
-        let piece = rate.map_or(bytes.len(), |rate| {
-            usize::try_from(rate.bytes_per_s * PIECE_NS / SECOND_NS).unwrap_or(usize::MAX)
+        let slow = rate.map(|rate| {
+            let piece = usize::try_from(rate.bytes_per_s * PIECE_NS / SECOND_NS);
+            (piece.unwrap_or(usize::MAX).max(1), Arc::clone(&rate.by))
         });
         let Self { state, socket, inbox, stop, .. } = self;
         let work = async {
-            for (place, piece) in bytes.chunks(piece.max(1)).enumerate() {
-                if place > 0 {
+            let mut rest = bytes;
+            if let Some((piece, by)) = &slow {
+                while rest.len() > *piece && !by.is_over(state.clock.now_ns()) {
+                    let (first, others) = rest.split_at(*piece);
+                    write_piece(socket, first).await?;
                     tokio::time::sleep(state.clock.real(PIECE_NS)).await;
+                    rest = others;
                 }
-                // The wait is for one piece: a slow write as a whole takes as long as it takes.
-                let write = async {
-                    socket.write_all(piece).await?;
-                    socket.flush().await
-                };
-                timeout(WRITE_WAIT, write)
-                    .await
-                    .map_err(|_| End::TooSlow)?
-                    .map_err(|_| End::Lost)?;
             }
-            Ok(())
+            write_piece(socket, rest).await
         };
         tokio::select! {
             biased;
@@ -482,4 +480,13 @@ impl Connection {
         self.state.counts.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// Writes all of it. The wait is for one piece: a slow write as a whole takes as long as it takes.
+async fn write_piece(socket: &mut Socket, piece: &[u8]) -> Result<(), End> {
+    let write = async {
+        socket.write_all(piece).await?;
+        socket.flush().await
+    };
+    timeout(WRITE_WAIT, write).await.map_err(|_| End::TooSlow)?.map_err(|_| End::Lost)
 }

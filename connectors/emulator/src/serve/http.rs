@@ -230,7 +230,7 @@ fn response(state: &Arc<VenueState>, answer: HttpAnswer) -> Response<Body> {
     let body = match slow {
         Some(slow) => {
             slow.count();
-            slow_body(state, &slow, answer.body)
+            slow_body(state, slow, answer.body)
         }
         None => Full::new(Bytes::from(answer.body)).boxed_unsync(),
     };
@@ -246,20 +246,24 @@ fn response(state: &Arc<VenueState>, answer: HttpAnswer) -> Response<Body> {
     response
 }
 
-/// The body in pieces, with pauses between them.
-fn slow_body(state: &Arc<VenueState>, slow: &Active, body: Vec<u8>) -> Body {
+/// The body in pieces, with pauses between them while the fault lasts.
+fn slow_body(state: &Arc<VenueState>, slow: Arc<Active>, body: Vec<u8>) -> Body {
     let Fault::SlowWrites { bytes_per_s } = slow.order.fault else {
         return Full::new(Bytes::from(body)).boxed_unsync();
     };
     let piece = usize::try_from(u64::from(bytes_per_s) * PIECE_NS / SECOND_NS).unwrap_or(1).max(1);
-    let pause = state.clock.real(PIECE_NS);
-    let pieces = stream::unfold(Bytes::from(body), move |mut rest| async move {
+    let clock = state.clock;
+    let pieces = stream::unfold((Bytes::from(body), slow), move |(mut rest, slow)| async move {
         if rest.is_empty() {
             return None;
         }
-        tokio::time::sleep(pause).await;
-        let next = rest.split_to(piece.min(rest.len()));
-        Some((Ok::<_, Infallible>(Frame::data(next)), rest))
+        let mut next = rest.len();
+        if !slow.is_over(clock.now_ns()) {
+            tokio::time::sleep(clock.real(PIECE_NS)).await;
+            next = next.min(piece);
+        }
+        let next = rest.split_to(next);
+        Some((Ok::<_, Infallible>(Frame::data(next)), (rest, slow)))
     });
     StreamBody::new(pieces).boxed_unsync()
 }

@@ -160,6 +160,14 @@ fn slow_writes_and_reads_lose_nothing() {
         // Three pieces of 500 bytes and the rest: three pauses of 50 ms.
         assert!(began.elapsed() >= Duration::from_millis(150), "{:?}", began.elapsed());
 
+        // A write that would take days goes on at once when the fault is over.
+        server.running.end_fault(number);
+        let number = server.fault(Fault::SlowWrites { bytes_per_s: 20 }, FAULT_MS_MAX);
+        server.fault(Fault::GiantFrame { bytes: 10_000_000 }, 0);
+        server.until(|server| server.applied(number) == 1).await;
+        server.end(number).await;
+        assert!(client.text().await.len() > 10_000_000);
+
         let server = self::server(|_| {});
         let mut client = server.open().await;
         let number = server.fault(Fault::SlowReads { bytes_per_s: 10_000 }, 60_000);
