@@ -4,9 +4,9 @@
 #   tests/clients/run.sh               every script
 #   tests/clients/run.sh coinbase      those of some venues
 #
-# Makes a virtualenv below the target folder, starts `riptide emulate`, gives each script the
+# Makes virtualenvs below the target folder, starts `riptide emulate`, gives each script the
 # addresses, and ends with 1 if any of them failed. RIPTIDE names a binary to use instead of a debug
-# build; CLIENTS_VENV a virtualenv to keep elsewhere.
+# build; CLIENTS_VENV a virtualenv to keep elsewhere (the name of others begins with it).
 set -euo pipefail
 cd "$(dirname "$0")"
 here=$PWD
@@ -30,12 +30,32 @@ finish() {
 }
 trap finish EXIT
 
-wanted=$(sha256sum <requirements.txt)
-if [ ! -x "$venv/bin/python" ] || [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement requirements.txt
-    printf '%s\n' "$wanted" >"$venv/installed"
-fi
+# The virtualenv of a venue's scripts: the common one, or its own where it has requirements of its own.
+environment() {
+    if [ -f "$1/requirements.txt" ]; then echo "$venv-$1"; else echo "$venv"; fi
+}
+
+# Makes a virtualenv, unless it holds what is required already.
+install() {
+    local wanted
+    wanted=$(sha256sum <"$2")
+    if [ ! -x "$1/bin/python" ] || [ "$(cat "$1/installed" 2>/dev/null)" != "$wanted" ]; then
+        python3 -m venv "$1"
+        "$1/bin/pip" install --quiet --disable-pip-version-check --requirement "$2"
+        printf '%s\n' "$wanted" >"$1/installed"
+    fi
+}
+
+for folder in */; do
+    venue=${folder%/}
+    [ $# -eq 0 ] || [[ " $* " == *" $venue "* ]] || continue
+    [[ $venue != __* ]] || continue
+    if [ -f "$venue/requirements.txt" ]; then
+        install "$(environment "$venue")" "$venue/requirements.txt"
+    else
+        install "$venv" requirements.txt
+    fi
+done
 
 if [ -z "${RIPTIDE:-}" ]; then
     (cd "$root" && cargo build --quiet --locked --package engine-daemon)
@@ -65,7 +85,8 @@ for script in "$here"/*/*.py; do
     name="$venue/$(basename "$script" .py)"
     ran=$((ran + 1))
     from=$SECONDS
-    if timeout "$script_s_max" "$venv/bin/python" -W ignore "$script" >"$scratch/log" 2>&1; then
+    python=$(environment "$venue")/bin/python
+    if timeout "$script_s_max" "$python" -W ignore "$script" >"$scratch/log" 2>&1; then
         printf 'ok      %3d s  %s\n' $((SECONDS - from)) "$name"
     else
         failed=$((failed + 1))
