@@ -47,11 +47,13 @@ pub struct Until {
     pub venue_ns: u64,
     /// Pools: the slot.
     pub slot: u64,
+    /// Everything: the receive time. Unit: Unix nanoseconds.
+    pub recv_ns: u64,
 }
 
 impl Until {
     /// All of it.
-    pub const END: Self = Self { venue_ns: u64::MAX, slot: u64::MAX };
+    pub const END: Self = Self { venue_ns: u64::MAX, slot: u64::MAX, recv_ns: u64::MAX };
 }
 
 /// The state of every market of a run up to a moment.
@@ -81,9 +83,11 @@ pub fn told(
 }
 
 fn take(told: &mut Told, event: &Event, until: Until) {
-    if event.venue == Venue::Solana && event.seq > until.slot
-        || event.venue != Venue::Solana && event.venue_ns > until.venue_ns
-    {
+    let is_later = match event.venue {
+        Venue::Solana => event.seq > until.slot,
+        Venue::Coinbase | Venue::Gemini | Venue::Bitstamp => event.venue_ns > until.venue_ns,
+    };
+    if is_later || event.recv_ns > until.recv_ns {
         return;
     }
     match event.body {

@@ -12,6 +12,7 @@ pub mod view;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use config::Config;
@@ -171,8 +172,12 @@ fn run(args: &DemoArgs) -> Result<report::Demo, Failure> {
     let observer = Box::new(view::Watcher::new(&config, screen.sender()));
     let compared_config = config.clone();
     let frozen = Arc::clone(&running);
-    let frozen_at = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let frozen_at = Arc::new(AtomicU64::new(0));
     let frozen_ns = Arc::clone(&frozen_at);
+    // When the run ends every book is in doubt: its connection is gone. They are compared before.
+    let settled_at = Arc::new(AtomicU64::new(0));
+    let settled_ns = Arc::clone(&settled_at);
+    let clock = Clock::new();
     let run = Run {
         config,
         config_name: "demo.toml".to_owned(),
@@ -181,13 +186,14 @@ fn run(args: &DemoArgs) -> Result<report::Demo, Failure> {
         journal_dir: Some(journal_dir),
         seconds: Some(args.seconds),
         record: None,
-        clock: Clock::new(),
+        clock,
         links: LinkSettings::default(),
         observer,
         at_end: Some(Box::new(move || {
             // The market stops, the sockets do not: what was sent arrives, and both sides can be compared.
-            frozen_ns.store(frozen.freeze(), std::sync::atomic::Ordering::SeqCst);
+            frozen_ns.store(frozen.freeze(), Ordering::SeqCst);
             std::thread::sleep(SETTLE);
+            settled_ns.store(clock.now_ns(), Ordering::SeqCst);
         })),
         say,
     };
@@ -200,14 +206,23 @@ fn run(args: &DemoArgs) -> Result<report::Demo, Failure> {
     let dir = &ended.journal_dir;
     let begin_seq = ended.report.begin_seq;
     let grids = books::grids_of(dir, begin_seq)?;
-    let told = books::told(dir, begin_seq, grids.len(), books::Until::END)?;
-    let compared = books::compare(&compared_config, &grids, &told, &truth);
-    let until_ns = start_s * SECOND_NS + args.seconds * SECOND_NS;
-    let frozen_ns = frozen_at.load(std::sync::atomic::Ordering::SeqCst);
-    let slots_later = frozen_ns.saturating_sub(start_s * SECOND_NS) / SLOT_NS
-        - (args.seconds * SECOND_NS / SLOT_NS)
-            .min(frozen_ns.saturating_sub(start_s * SECOND_NS) / SLOT_NS);
-    let until = books::Until { venue_ns: until_ns, slot: slot.saturating_sub(slots_later) };
+    let recv_ns = settled_at.load(Ordering::SeqCst);
+    let end = books::Until { recv_ns, ..books::Until::END };
+    let compared = books::compare(
+        &compared_config,
+        &grids,
+        &books::told(dir, begin_seq, grids.len(), end)?,
+        &truth,
+    );
+    // The same moment of the market's time in every demo of so many seconds.
+    let start_ns = start_s * SECOND_NS;
+    let frozen_ns = frozen_at.load(Ordering::SeqCst).saturating_sub(start_ns);
+    let later = (frozen_ns / SLOT_NS).saturating_sub(args.seconds * SECOND_NS / SLOT_NS);
+    let until = books::Until {
+        venue_ns: start_ns + args.seconds * SECOND_NS,
+        slot: slot.saturating_sub(later),
+        recv_ns,
+    };
     let books_at = books::digest(&books::told(dir, begin_seq, grids.len(), until)?);
     Ok(report::Demo { ended, compared, books_at, seconds: args.seconds, seed: args.seed })
 }
