@@ -137,6 +137,11 @@ impl GeminiSession {
     /// Subscribes these markets in one frame.
     fn send(&mut self, now: Now, feeds: Vec<usize>, tries: u32, asks: &mut Asks) {
         let streams: Vec<String> = feeds.iter().flat_map(|at| self.streams(*at)).collect();
+        if tries > 0 {
+            // It may have been taken, and its snapshot lost: only a new one brings another.
+            let id = self.id();
+            asks.send(frame(id, "unsubscribe", &streams));
+        }
         let id = self.id();
         asks.send(frame(id, "subscribe", &streams));
         self.owe(now, id, feeds, tries);
