@@ -16,7 +16,7 @@ use crate::config::{AccountConfig, Decimal, EmulateConfig, MarketSource, RandomF
 use crate::exchange::{AccountSpec, Exchange, SharedExchange};
 use crate::happening::ExchangeId;
 use crate::keys::{self, AccountKeys, Credentials};
-use crate::live::{Market, MarketSpec, exchange_spec};
+use crate::live::{CaptureFile, Captured, Market, MarketSpec, exchange_spec};
 use crate::serve::{Clock, FaultOrder, Feed, Mix, Options, Scheduled, StartError, mixed};
 
 /// The exchanges in the order of [`ExchangeId`].
@@ -83,7 +83,9 @@ pub fn world(config: &EmulateConfig) -> Result<World, WorldError> {
             Box::new(Market::new(spec, exchanges.clone(), Arc::clone(&ledger)))
         }
         MarketSource::Captures => {
-            return Err(WorldError::Capture("recordings cannot be played yet".to_owned()));
+            let files = capture_files(config);
+            let played = Captured::open(&files, start_ns, exchanges.clone(), Arc::clone(&ledger));
+            Box::new(played.map_err(|error| WorldError::Capture(error.to_string()))?)
         }
     };
     let mut options = Options::new(config.seed, feed);
@@ -102,6 +104,13 @@ pub fn world(config: &EmulateConfig) -> Result<World, WorldError> {
         keys::write(path, &keys).map_err(|error| WorldError::Keys { path: path.clone(), error })?;
     }
     Ok(World { options, keys, exchanges, ledger })
+}
+
+/// The recordings that are played. Their times are taken as they are: the first frame of the earliest is
+/// the start.
+fn capture_files(config: &EmulateConfig) -> Vec<CaptureFile> {
+    let files = config.market.captures.iter();
+    files.map(|path| CaptureFile { path: path.clone(), shift_ns: 0 }).collect()
 }
 
 fn market_spec(config: &EmulateConfig, start_ns: u64) -> MarketSpec {

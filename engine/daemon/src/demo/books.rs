@@ -117,13 +117,21 @@ fn take(told: &mut Told, event: &Event, until: Until) {
     }
 }
 
+impl Told {
+    /// A hash over the state.
+    #[must_use]
+    pub fn digest(&self) -> blake3::Hash {
+        let text = format!("{:?} {:?} {}", self.sides, self.pool, self.is_doubted);
+        blake3::hash(text.as_bytes())
+    }
+}
+
 /// One hash over the states of all markets.
 #[must_use]
 pub fn digest(all: &[Told]) -> String {
     let mut hasher = blake3::Hasher::new();
     for told in all {
-        let text = format!("{:?} {:?} {}", told.sides, told.pool, told.is_doubted);
-        hasher.update(text.as_bytes()).update(b"\n");
+        hasher.update(told.digest().as_bytes());
     }
     hasher.finalize().to_hex().to_string()
 }

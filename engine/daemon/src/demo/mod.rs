@@ -223,6 +223,8 @@ fn run(args: &DemoArgs) -> Result<report::Demo, Failure> {
         slot: slot.saturating_sub(later),
         recv_ns,
     };
-    let books_at = books::digest(&books::told(dir, begin_seq, grids.len(), until)?);
-    Ok(report::Demo { ended, compared, books_at, seconds: args.seconds, seed: args.seed })
+    let told = books::told(dir, begin_seq, grids.len(), until)?;
+    let books_at = books::digest(&told);
+    let digests = told.iter().map(|told| told.digest().to_hex().to_string()).collect();
+    Ok(report::Demo { ended, compared, books_at, digests, seconds: args.seconds, seed: args.seed })
 }

@@ -20,6 +20,8 @@ pub struct Demo {
     pub compared: Vec<Compared>,
     /// Hash over all books `seconds` after the market began.
     pub books_at: String,
+    /// The same of each market alone.
+    pub digests: Vec<String>,
     /// How long, from the moment that every market was live.
     pub seconds: u64,
     /// Seed.
@@ -232,7 +234,10 @@ pub fn object(demo: &Demo) -> Value {
     let markets: Vec<Value> = demo
         .compared
         .iter()
-        .map(|it| json!({ "market": it.market, "levels": it.levels, "differs": it.differs }))
+        .zip(&demo.digests)
+        .map(|(it, at)| {
+            json!({ "market": it.market, "levels": it.levels, "differs": it.differs, "book_at": at })
+        })
         .collect();
     let mut object = live::object(&demo.ended);
     if let Some(object) = object.as_object_mut() {
