@@ -4,12 +4,14 @@ use engine_model::Venue;
 
 use crate::markets::VENUES;
 use crate::problem::{Fault, Problems, fault, shown};
-use crate::read::{name, signed_seconds_ns, text, word};
+use crate::read::{list, name, signed_seconds_ns, text, word};
 use crate::section::{Section, root_list};
 use crate::tree::{Node, Table};
 
 /// Most captures of a bundle.
 pub const CAPTURES_MAX: usize = 64;
+/// Most files that continue a recording: six weeks of hours.
+const MORE_MAX: usize = 1_024;
 /// Longest shift. Unit: seconds. Ten years.
 const SHIFT_SECONDS_MAX: u32 = 315_576_000;
 
@@ -20,6 +22,8 @@ pub struct CaptureFile {
     pub part: String,
     /// Path below the bundle's directory, with `/`, without `..`.
     pub file: String,
+    /// Files that continue it, in order.
+    pub more: Vec<String>,
     /// Whose recording it is.
     pub venue: Venue,
     /// Added to every receive time. Unit: nanoseconds.
@@ -29,14 +33,15 @@ pub struct CaptureFile {
 pub(crate) fn read(root: &Table, problems: &mut Problems<'_>) -> Vec<CaptureFile> {
     let mut captures = Vec::new();
     for (at, table) in root_list(root, "captures", CAPTURES_MAX, problems) {
-        let keys = &["part", "file", "venue", "shift"];
+        let keys = &["part", "file", "more", "venue", "shift"];
         let section = Section::open("[[captures]]".to_owned(), at, table, keys, problems);
         let part = section.required("part", problems, name(32));
         let file = section.required("file", problems, relative_path);
+        let more = section.or("more", Vec::new(), problems, list(MORE_MAX, relative_path));
         let venue = section.required("venue", problems, word(VENUES));
         let shift_ns = section.or("shift", 0, problems, signed_seconds_ns(SHIFT_SECONDS_MAX));
         if let (Some(part), Some(file), Some(venue)) = (part, file, venue) {
-            captures.push(CaptureFile { part, file, venue, shift_ns });
+            captures.push(CaptureFile { part, file, more, venue, shift_ns });
         }
     }
     captures

@@ -117,6 +117,7 @@ const ROOT_KEYS: &[&str] = &[
     "execution",
     "journal",
     "captures",
+    "overrides",
     "venues",
     "runtime",
 ];
@@ -143,6 +144,9 @@ impl Config {
         if !problems.is_empty() {
             return Err(problems.into_sorted());
         }
+        // A recorded run carries what was set over its file; what is set now goes over both.
+        let own = set::own(&root, &mut problems);
+        set::apply(&mut root, &own, &mut problems);
         set::apply(&mut root, sets, &mut problems);
         let config = read(&root, &mut problems);
         match config {

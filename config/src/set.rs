@@ -6,10 +6,13 @@
 //! its index from zero (`captures.0.shift`). A value is TOML; what is not TOML is text.
 
 use crate::problem::{At, Fault, Problems, fault, nearest_hint, shown};
+use crate::read::{list, text};
 use crate::tree::{Entry, Node, Table, Value, parse_value};
 
 /// Most overrides of one run.
 pub const SETS_MAX: usize = 256;
+/// Longest override that a file brings along.
+const SET_BYTES_MAX: usize = 2_048;
 /// Deepest path of an override.
 const DEPTH_MAX: usize = 8;
 
@@ -31,6 +34,18 @@ pub(crate) fn apply(root: &mut Table, sets: &[String], problems: &mut Problems<'
             path(key.trim()).and_then(|path| put(root, &path, parse_value(value.trim(), at), at));
         if let Err(fault) = result {
             problems.add(at, shown(key), fault);
+        }
+    }
+}
+
+/// Overrides that the file itself brings along: `overrides = ["KEY=VALUE"]` of a recorded run.
+pub(crate) fn own(root: &Table, problems: &mut Problems<'_>) -> Vec<String> {
+    let Some(entry) = root.get("overrides") else { return Vec::new() };
+    match list(SETS_MAX, text(SET_BYTES_MAX))(&entry.node) {
+        Ok(list) => list,
+        Err(fault) => {
+            problems.add(entry.at, "overrides", fault);
+            Vec::new()
         }
     }
 }

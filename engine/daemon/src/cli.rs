@@ -28,6 +28,8 @@ struct Cli {
 enum Command {
     /// Run the engine on live connections: observe mode, nothing is sent to any venue
     Run(RunArgs),
+    /// Run, and write down every byte that comes, for `riptide replay`
+    Record(RecordArgs),
     /// Emulated venues and the engine over real sockets, on this machine: the whole of it at work
     Demo(DemoArgs),
     /// Run recordings through the whole engine and report what it saw
@@ -56,6 +58,28 @@ struct RunArgs {
     /// Configuration file (TOML)
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Override a key, for instance `signal.min_edge_bps=4`; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// End after so many seconds of being live
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    seconds: Option<u64>,
+    /// Write down every byte that comes, in this empty directory, for `riptide replay`
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
+    /// Print the report as one JSON object; progress goes to standard error
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct RecordArgs {
+    /// Configuration file (TOML)
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Empty directory for the capture
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
     /// Override a key, for instance `signal.min_edge_bps=4`; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
@@ -322,7 +346,15 @@ fn dispatch(command: Command) -> ExitCode {
             config: args.config,
             sets: args.sets,
             seconds: args.seconds,
-            record: None,
+            record: args.record,
+            form: form(args.json),
+        })
+        .into(),
+        Command::Record(args) => live::run::command(&live::run::RunArgs {
+            config: args.config,
+            sets: args.sets,
+            seconds: args.seconds,
+            record: Some(args.out),
             form: form(args.json),
         })
         .into(),

@@ -17,5 +17,6 @@ pub mod inspect_book;
 pub mod journal;
 pub mod live;
 pub mod project;
+pub mod record;
 pub mod replay;
 pub mod why;

@@ -155,6 +155,22 @@ impl Capture {
         Ok(Self { name: name.into(), text, format })
     }
 
+    /// Continues a recording with the next file of its series: one text, whose line numbers go on.
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError`] where both together are larger than any recording may be.
+    pub fn append(&mut self, next: Self) -> Result<(), CaptureError> {
+        if self.text.len().saturating_add(next.text.len()) > load::CAPTURE_BYTES_MAX {
+            return Err(CaptureError::whole(&next.name, CaptureFault::TooLarge));
+        }
+        if !self.text.ends_with('\n') {
+            self.text.push('\n');
+        }
+        self.text.push_str(&next.text);
+        Ok(())
+    }
+
     /// The name that messages carry.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -68,7 +68,8 @@ pub(super) fn parse(text: &str) -> Result<Parsed<'_>, LineFault> {
     let kind = match &*line.t {
         "header" => return Ok(Parsed::Header { exchange: line.exchange.map(|it| it.0) }),
         "connect" => Kind::Connected { addr: line.addr.map_or(Cow::Borrowed(""), |it| it.0) },
-        "close" => Kind::Closed,
+        // What the recorder lost may have been anything: as if the connection had ended.
+        "close" | "lost" => Kind::Closed,
         "send" => Kind::Sent,
         "recv" => Kind::Received,
         "http" => Kind::Http {

@@ -186,6 +186,7 @@ fn run(args: &DemoArgs) -> Result<report::Demo, Failure> {
         journal_dir: Some(journal_dir),
         seconds: Some(args.seconds),
         record: None,
+        recorded: Arc::default(),
         clock,
         links: LinkSettings::default(),
         observer,

@@ -1,8 +1,8 @@
 //! `riptide run`: from a configuration file to a run and to its end.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use config::Config;
@@ -12,13 +12,14 @@ use engine_journal::SyncPolicy;
 use engine_model::units::NS_PER_MS;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::boot::{Say, learn, net};
+use super::boot::{Learnt, Say, learn, net};
 use super::core_loop::{Observer, Unseen};
-use super::session::{Ended, Live, Options, permanent};
+use super::session::{Ended, Live, Options, Taps, permanent};
 use crate::check::load_with_text;
 use crate::cli_output::{Exit, Failure, Form, write_json, write_text};
 use crate::journal::runs::build;
 use crate::journal::writer::JournalOptions;
+use crate::record::{RecordOptions, Recording};
 
 /// How often a start that waits says what it waits for.
 const SAY_EVERY: Duration = Duration::from_secs(5);
@@ -55,6 +56,7 @@ pub fn command(args: &RunArgs) -> Exit {
         journal_dir: None,
         seconds: args.seconds,
         record: args.record.clone(),
+        recorded: Arc::default(),
         clock: Clock::new(),
         links: LinkSettings::default(),
         observer: Box::new(Unseen),
@@ -96,6 +98,8 @@ pub struct Run {
     pub seconds: Option<u64>,
     /// Raw captures go here.
     pub record: Option<PathBuf>,
+    /// The recording, from its start to its end.
+    pub recorded: Arc<Mutex<Option<Recording>>>,
     /// Time.
     pub clock: Clock,
     /// How patient links are.
@@ -150,6 +154,32 @@ impl Signals {
     }
 }
 
+/// Starts a recording, and makes the taps of the links.
+fn record(
+    dir: &Path,
+    config_text: &str,
+    config_sets: &[String],
+    learnt: &Learnt,
+    kept: &Arc<Mutex<Option<Recording>>>,
+) -> Result<Taps, Failure> {
+    let options = RecordOptions::default();
+    let mut recording = Recording::start(dir, options, config_text, config_sets)?;
+    for answer in &learnt.answers {
+        recording.http(answer.venue, answer.at_ns, &answer.url, &answer.body)?;
+    }
+    *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(recording);
+    let kept = Arc::clone(kept);
+    Ok(Box::new(move |venue, conn| {
+        let mut recording = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        match recording.as_mut() {
+            Some(recording) => recording.tap(venue, conn),
+            None => {
+                Err(Failure::new(Exit::Internal, "the recording has ended", "please report it"))
+            }
+        }
+    }))
+}
+
 /// Why a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Why {
@@ -177,6 +207,7 @@ impl Run {
         let (config, clock) = (self.config.clone(), self.clock);
         let seconds = self.seconds;
         let at_end = self.at_end.take();
+        let recorded = Arc::clone(&self.recorded);
         let stop_ms = u64::from(config.runtime.stop_ms);
         let (live, why) = runtime.block_on(async {
             let mut signals = Signals::new()?;
@@ -196,6 +227,17 @@ impl Run {
         })?;
         say("stopping: readers, core, journal");
         let ended = live.stop();
+        let recording = recorded.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(recording) = recording {
+            let it = recording.finish()?;
+            say(&format!(
+                "captured {} lines, {} bytes of text, in {} files; {} lines had no room",
+                it.lines,
+                it.bytes,
+                it.files.len(),
+                it.lost
+            ));
+        }
         let why = why?;
         let ended = ended?;
         if why == Why::CoreOver && !ended.is_recorded {
@@ -222,6 +264,12 @@ impl Run {
         let journal = journal_options(&config);
         let journal_dir =
             self.journal_dir.unwrap_or_else(|| PathBuf::from(&config.runtime.journal_dir));
+        let taps = match &self.record {
+            None => None,
+            Some(dir) => {
+                Some(record(dir, &self.config_text, &self.config_sets, &learnt, &self.recorded)?)
+            }
+        };
         let options = Options {
             journal,
             journal_dir,
@@ -232,7 +280,7 @@ impl Run {
             net,
             http,
             observer: self.observer,
-            taps: None,
+            taps,
             config,
             config_name: self.config_name,
             config_text: self.config_text,

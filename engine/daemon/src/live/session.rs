@@ -35,7 +35,7 @@ const CONTROLS_MAX: usize = 256;
 const ORDERS_MAX: usize = 64;
 
 /// Makes the tap of a link, by venue and connection name.
-pub type Taps = Box<dyn FnMut(Venue, &str) -> Box<dyn Tap>>;
+pub type Taps = Box<dyn FnMut(Venue, &str) -> Result<Box<dyn Tap>, Failure>>;
 
 /// What a run is started with.
 pub struct Options {
@@ -164,7 +164,7 @@ fn make(options: &mut Options) -> Result<Made, Failure> {
         for (mut link, markets) in links {
             if let Some(taps) = &mut options.taps {
                 let name = link.name().to_owned();
-                link.record(taps(venue, &name));
+                link.record(taps(venue, &name)?);
             }
             for MarketId(market) in markets {
                 made.links_of_market[usize::from(market)] = Some(made.controls.len());

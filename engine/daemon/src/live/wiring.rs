@@ -235,7 +235,9 @@ fn solana(
     links
 }
 
-fn solana_settings(config: &Config, seed: u64) -> connector_solana::session::Settings {
+/// What a session of the configured pools is told.
+#[must_use]
+pub fn solana_settings(config: &Config, seed: u64) -> connector_solana::session::Settings {
     use connector_solana::decoder::Provisional;
     use connector_solana::session::{Node, Settings, WantedPool};
     let nodes = config

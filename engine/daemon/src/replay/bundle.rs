@@ -287,7 +287,11 @@ fn parts(
     }
     let mut parts: Vec<Part> = Vec::new();
     for file in captures {
-        let capture = open(&file.file).map_err(|error| Refused::File(capture_failure(&error)))?;
+        let refused = |error: CaptureError| Refused::File(capture_failure(&error));
+        let mut capture = open(&file.file).map_err(refused)?;
+        for next in &file.more {
+            capture.append(open(next).map_err(refused)?).map_err(refused)?;
+        }
         let input = Input {
             name: file_name(&PathBuf::from(&file.file)),
             capture,

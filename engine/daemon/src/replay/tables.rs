@@ -2,7 +2,7 @@
 
 use config::{AssetKind, Config, MarketKind as ConfiguredKind};
 use connector_net::Markets;
-use connector_solana::decoder::{HOLD_MS_DEFAULT, PoolExpected, SolanaDecoder};
+use connector_solana::decoder::{PoolExpected, SolanaDecoder};
 use connector_solana::layout::MintPowers;
 use engine_core::desk::{OnLosses, Settings};
 use engine_core::execution::spec::{LegOrder, Retrade, Spec, Venues};
@@ -272,14 +272,10 @@ pub fn expected_pools(config: &Config) -> ExpectedPools {
     expected
 }
 
-/// A decoder for the configured pools, which judges their mints by what the configuration allows.
+/// The decoder of a live connection with this configuration, for a recording of one.
 #[must_use]
 pub fn solana_decoder(config: &Config, markets: Markets) -> SolanaDecoder {
-    let ExpectedPools { pools, accepted } = expected_pools(config);
-    let pools = pools.into_iter().map(|(pool, _)| pool).collect();
-    let mut decoder = SolanaDecoder::new(markets, pools, HOLD_MS_DEFAULT);
-    decoder.judge_mints(accepted);
-    decoder
+    crate::live::wiring::solana_settings(config, 0).decoder(markets)
 }
 
 fn powers(allow: &[config::MintPower]) -> MintPowers {
