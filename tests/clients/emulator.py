@@ -9,6 +9,7 @@ with open(os.environ["EMULATOR"], encoding="utf-8") as file:
 with open(TOLD["keys_file"], encoding="utf-8") as file:
     KEYS = json.load(file)
 
+# Trusted already by everything that reads SSL_CERT_FILE or REQUESTS_CA_BUNDLE.
 CA_FILE = TOLD["ca_file"]
 
 

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::SigningKey;
 use p256::SecretKey;
-use p256::pkcs8::LineEnding;
+use p256::elliptic_curve::sec1::ToEncodedPoint as _;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -151,18 +151,39 @@ impl Source<'_> {
         let name = |what: &str| format!("organizations/{organization}/apiKeys/{}", self.uuid(what));
         // Nearly every 256-bit number is a P-256 key; the turns are for the one in 2^32 that is not.
         let secret = (0..64).find_map(|turn| {
-            let secret = SecretKey::from_slice(&self.bytes("es256", turn)).ok()?;
-            secret.to_sec1_pem(LineEnding::LF).ok()
+            SecretKey::from_slice(&self.bytes("es256", turn)).ok().map(|secret| sec1_pem(&secret))
         });
         let secret = secret.expect("Invariant: 64 numbers in a row that are no key do not occur");
         let key = SigningKey::from_bytes(&self.bytes("ed25519", 0));
         Credentials::Coinbase {
             es256_name: name("es256 name"),
-            es256_pem: secret.to_string(),
+            es256_pem: secret,
             ed25519_name: name("ed25519 name"),
             ed25519_base64: STANDARD.encode(key.to_keypair_bytes()),
         }
     }
+}
+
+/// A P-256 key as PEM in the form of SEC1 (RFC 5915), with the name of its curve: without it, which
+/// the standard allows, OpenSSL and the clients above it refuse the key.
+fn sec1_pem(secret: &SecretKey) -> String {
+    // SEQUENCE of 119 bytes: version 1, OCTET STRING of 32 bytes,
+    const HEAD: [u8; 7] = [0x30, 0x77, 0x02, 0x01, 0x01, 0x04, 0x20];
+    // [0] prime256v1, [1] BIT STRING of the uncompressed point.
+    const CURVE: [u8; 12] =
+        [0xa0, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+    const POINT: [u8; 5] = [0xa1, 0x44, 0x03, 0x42, 0x00];
+    let point = secret.public_key().to_encoded_point(false);
+    let der = [&HEAD[..], &secret.to_bytes(), &CURVE, &POINT, point.as_bytes()].concat();
+    let text = STANDARD.encode(der);
+    let mut pem = String::from("-----BEGIN EC PRIVATE KEY-----\n");
+    for (index, letter) in text.chars().enumerate() {
+        if index > 0 && index % 64 == 0 {
+            pem.push('\n');
+        }
+        pem.push(letter);
+    }
+    pem + "\n-----END EC PRIVATE KEY-----\n"
 }
 
 /// The keys as JSON, by venue.
@@ -247,7 +268,9 @@ mod tests {
         let text = |value: &Value| value.as_str().expect("text").to_owned();
         let pem = text(&first("coinbase")["es256"]["secret"]);
         assert!(pem.starts_with("-----BEGIN EC PRIVATE KEY-----\n"), "{pem}");
-        assert!(SecretKey::from_sec1_pem(&pem).is_ok());
+        let key = SecretKey::from_sec1_pem(&pem).expect("a key");
+        assert_eq!(sec1_pem(&key), pem, "there and back");
+        assert!(pem.lines().all(|line| line.len() <= 64), "{pem}");
         let name = text(&first("coinbase")["ed25519"]["name"]);
         assert!(name.starts_with("organizations/") && name.len() == 14 + 36 + 9 + 36, "{name}");
         let pair = STANDARD.decode(text(&first("coinbase")["ed25519"]["secret"])).expect("base64");
