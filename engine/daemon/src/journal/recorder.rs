@@ -110,6 +110,17 @@ impl Recorder {
         if self.has_room(events) { Ok(()) } else { self.wait(events) }
     }
 
+    /// How full the fullest record ring is. Unit: parts per million of its room.
+    pub fn backlog_ppm(&mut self) -> u64 {
+        let used = |room: usize, slots: usize| {
+            (room.saturating_sub(slots) as u64).saturating_mul(1_000_000) / (room as u64).max(1)
+        };
+        let events = used(MARKET_EVENTS, self.events.slots());
+        let heads = used(HEADS, self.heads.slots());
+        let ledger = used(self.ledger.buffer().capacity(), self.ledger.slots());
+        events.max(heads).max(ledger)
+    }
+
     fn has_room(&mut self, events: usize) -> bool {
         self.events.slots() >= events
             && self.heads.slots() >= 1

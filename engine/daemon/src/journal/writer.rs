@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -59,11 +59,30 @@ pub struct Written {
     pub histograms: StageHistograms,
 }
 
+/// Number of the newest record that was written and, where asked for, synced. Shared.
+#[derive(Clone, Debug, Default)]
+pub struct Durable(Arc<AtomicU64>);
+
+impl Durable {
+    /// The number; 0 before the first.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Everything up to here is with the disk.
+    pub fn set(&self, seq: u64) {
+        self.0.store(seq, Ordering::Relaxed);
+    }
+}
+
 /// The running thread.
 pub struct JournalThread {
     handle: std::thread::JoinHandle<Result<Written, JournalError>>,
     /// Set when an anchor is wanted: a segment has ended.
     pub anchor_wanted: Arc<AtomicBool>,
+    /// How far the disk has come.
+    pub durable: Durable,
 }
 
 /// Unix time that never runs back: the wall clock once, and what has passed since. A clock that is
@@ -100,7 +119,10 @@ impl JournalThread {
         let (writer, recovered) = Writer::open(&disk, dir, writer_options)?;
         let anchor_wanted = Arc::new(AtomicBool::new(false));
         let wanted = Arc::clone(&anchor_wanted);
+        let durable = Durable::default();
         let tape = Tape {
+            durable: durable.clone(),
+            newest: 0,
             writer,
             tapes,
             packed: Vec::new(),
@@ -124,7 +146,7 @@ impl JournalThread {
             file: dir.to_owned(),
             source: cause,
         })?;
-        Ok((Self { handle, anchor_wanted }, recovered))
+        Ok((Self { handle, anchor_wanted, durable }, recovered))
     }
 
     /// Waits until everything is written and sealed.
@@ -142,6 +164,9 @@ impl JournalThread {
 }
 
 struct Tape {
+    durable: Durable,
+    /// Number of the newest record that was appended.
+    newest: u64,
     writer: Writer,
     tapes: Tapes,
     packed: Vec<u8>,
@@ -227,6 +252,7 @@ impl Tape {
         let record =
             RecordHead { seq: head.seq, kind: records::BATCH, version: records::VERSION, time_ns };
         self.writer.append(stream, record, &self.packed)?;
+        self.newest = self.newest.max(head.seq);
         self.written.batches += 1;
         self.written.events += head.events as u64;
         self.written.batch_bytes += self.packed.len() as u64;
@@ -258,6 +284,7 @@ impl Tape {
         };
         let head = RecordHead { seq, kind, version: records::VERSION, time_ns };
         self.writer.append(Stream::Ledger, head, &self.packed)?;
+        self.newest = self.newest.max(seq);
         Ok(self.packed.len() + RECORD_OVERHEAD)
     }
 
@@ -266,6 +293,7 @@ impl Tape {
         let committed = self.writer.commit(wall_ns())?;
         let took = u64::try_from(from.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.written.histograms.record(Stage::Journal, took);
+        self.durable.set(self.newest);
         if committed.rotated.any() {
             self.anchor_wanted.store(true, Ordering::Relaxed);
         }

@@ -13,8 +13,10 @@ use engine_telemetry::{Stage, StageHistograms};
 use tokio::sync::mpsc;
 
 use super::latency::Intervals;
+use super::machine::{Machine, Stated};
 use super::ring::{LiveHead, LivePort};
 use crate::journal::recorder::{Recorder, WriterGone};
+use crate::journal::writer::Durable;
 use crate::replay::drive::Driver;
 
 /// How often the core is told what the wall clock shows. Unit: nanoseconds.
@@ -94,6 +96,7 @@ pub struct CoreLoop {
     /// Histograms of this interval.
     latencies: Box<Latencies>,
     intervals: Option<Intervals>,
+    machine: Machine,
     observer: Box<dyn Observer + Send>,
     mender: Mender,
     wrong: Vec<Wrong>,
@@ -114,14 +117,17 @@ impl CoreLoop {
         clock: Clock,
         mender: Mender,
         observer: Box<dyn Observer + Send>,
+        durable: Durable,
     ) -> Self {
         let markets = driver.core().markets().len();
+        let limits = driver.core().desk().settings().limits;
         Self {
             driver,
             ports,
             clock,
             latencies: Box::default(),
             intervals: None,
+            machine: Machine::new(limits, durable),
             observer,
             mender,
             wrong: vec![Wrong::default(); markets],
@@ -198,15 +204,26 @@ impl CoreLoop {
         let Some((number, head)) = earliest else { return false };
         let taken_ns = self.clock.now_ns();
         let driver = &mut self.driver;
-        let stepped = self.ports[number].take(&head, |first, second| driver.batch(first, second));
+        let mut gap = None;
+        let stepped = self.ports[number].take(&head, |first, second| {
+            if let [Event { body: Body::Gap { batches, .. }, .. }] = first {
+                gap = Some(*batches);
+            }
+            driver.batch(first, second)
+        });
+        if let Some(batches) = gap {
+            self.machine.lost(head.venue, batches);
+        }
         let done_ns = self.clock.now_ns();
         if let Err(gone) = stepped {
             self.failed = Some(gone);
             return false;
         }
+        let waited_ns = taken_ns.saturating_sub(head.sent_ns);
+        self.machine.stepped(waited_ns, done_ns.saturating_sub(taken_ns));
         let venue = &mut self.latencies.venues[head.venue as usize];
         venue.record(Stage::Decode, head.sent_ns.saturating_sub(head.recv_ns));
-        venue.record(Stage::Ring, taken_ns.saturating_sub(head.sent_ns));
+        venue.record(Stage::Ring, waited_ns);
         venue.record(Stage::Step, done_ns.saturating_sub(taken_ns));
         venue.record(Stage::Wire, done_ns.saturating_sub(head.recv_ns));
         self.driver.note_stages(&mut self.latencies.core);
@@ -232,6 +249,7 @@ impl CoreLoop {
         if now_ns >= self.watch_ns {
             self.watch_ns = now_ns.saturating_add(WATCH_EVERY_NS);
             self.watch(now_ns);
+            self.measure(now_ns);
             self.observer.look(&self.driver, &self.latencies, now_ns);
             if let Some(intervals) = &mut self.intervals {
                 intervals.due(now_ns, &mut self.latencies);
@@ -246,12 +264,16 @@ impl CoreLoop {
 
     /// Something that the daemon itself has to say.
     pub fn say(&mut self, now_ns: u64, body: Body) {
+        self.say_of(Venue::Coinbase, now_ns, body);
+    }
+
+    fn say_of(&mut self, venue: Venue, now_ns: u64, body: Body) {
         let event = Event {
             recv_ns: now_ns,
             venue_ns: 0,
             seq: 0,
             market: Event::NO_MARKET,
-            venue: Venue::Coinbase,
+            venue,
             flags: Flags(Flags::END_OF_BATCH),
             body,
         };
@@ -292,6 +314,21 @@ impl CoreLoop {
             let market = MarketId(u16::try_from(index).unwrap_or(u16::MAX));
             self.ask(market);
         }
+    }
+
+    /// States what was measured of the machine, where the core needs to know.
+    fn measure(&mut self, now_ns: u64) {
+        self.machine.mark(self.driver.core().seq(), now_ns);
+        let backlog_ppm = self.driver.recorder().map_or(0, Recorder::backlog_ppm);
+        let is_halted = self.driver.core().desk().halts().iter().next().is_some();
+        for Stated { venue, fault, value } in self.machine.due(now_ns, backlog_ppm, is_halted) {
+            self.say_of(venue, now_ns, Body::Engine { fault, value });
+        }
+    }
+
+    /// What is free of the journal's disk: parts per million, and bytes.
+    pub const fn disk(&mut self, free_ppm: u64, free_bytes: u64) {
+        self.machine.disk(free_ppm, free_bytes);
     }
 
     /// Asks the link of a market for a fresh snapshot.

@@ -24,6 +24,7 @@ use super::ring::{NoWake, RingOutlet, Wake, ring};
 use super::session::{CoreEnd, Loose, Order};
 use super::threads::{Threads, pin};
 use crate::cli_output::{Exit, Failure};
+use crate::journal::writer::Durable;
 use crate::replay::drive::Driver;
 
 /// How long the core sleeps when nothing comes and nobody wakes it: bounds how late a timer fires.
@@ -74,6 +75,7 @@ pub(super) struct Parts {
     pub(super) driver: Driver,
     pub(super) intervals: Intervals,
     pub(super) mender: Mender,
+    pub(super) durable: Durable,
     pub(super) observer: Box<dyn Observer + Send>,
     pub(super) orders: mpsc::Receiver<Order>,
     pub(super) clock: Clock,
@@ -146,9 +148,10 @@ impl Parts {
                 waiting.push((loose, outlet));
             }
         }
-        let core = CoreLoop::new(self.driver, ports, self.clock, self.mender, self.observer)
-            .pausable(self.pause_input)
-            .measured(self.intervals);
+        let core =
+            CoreLoop::new(self.driver, ports, self.clock, self.mender, self.observer, self.durable)
+                .pausable(self.pause_input)
+                .measured(self.intervals);
         let core = Rc::new(RefCell::new(core));
         let shared = Shared {
             clock: self.clock,
@@ -231,9 +234,10 @@ impl Parts {
                 }
             })?);
         }
-        let core = CoreLoop::new(self.driver, ports, self.clock, self.mender, self.observer)
-            .pausable(self.pause_input)
-            .measured(self.intervals);
+        let core =
+            CoreLoop::new(self.driver, ports, self.clock, self.mender, self.observer, self.durable)
+                .pausable(self.pause_input)
+                .measured(self.intervals);
         let (mut orders, over) = (self.orders, self.core_over);
         let open_trades = self.open_trades;
         let core = Self::spawn("core", core_cpu, &self.say, move || {
@@ -310,6 +314,7 @@ fn obey(core: &Rc<RefCell<CoreLoop>>, order: Option<&Order>) -> bool {
     match order {
         Some(Order::Command(command)) => core.command(*command),
         Some(Order::Say(body)) => core.say_now(*body),
+        Some(Order::Disk { free_ppm, free_bytes }) => core.disk(*free_ppm, *free_bytes),
         Some(Order::Stop) | None => return false,
     }
     true
@@ -336,6 +341,7 @@ fn step_apart(
             match orders.try_recv() {
                 Ok(Order::Command(command)) => core.command(command),
                 Ok(Order::Say(body)) => core.say_now(body),
+                Ok(Order::Disk { free_ppm, free_bytes }) => core.disk(free_ppm, free_bytes),
                 Ok(Order::Stop) | Err(mpsc::error::TryRecvError::Disconnected) => break,
                 Err(mpsc::error::TryRecvError::Empty) => {}
             }

@@ -13,6 +13,7 @@ pub mod boot;
 pub mod core_loop;
 mod host;
 pub mod latency;
+pub mod machine;
 pub mod report;
 pub mod ring;
 pub mod run;

@@ -23,6 +23,8 @@ use crate::record::{RecordOptions, Recording};
 
 /// How often a start that waits says what it waits for.
 const SAY_EVERY: Duration = Duration::from_secs(5);
+/// How often the journal's disk is looked at.
+const DISK_EVERY: Duration = Duration::from_secs(1);
 /// How often the supervisor looks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -309,6 +311,8 @@ async fn supervise(
     let mut told: Vec<(String, bool)> = Vec::new();
     let mut live_ns: Option<u64> = None;
     let mut said = std::time::Instant::now();
+    let mut disk_at = std::time::Instant::now();
+    live.look_at_disk();
     let mut looks = tokio::time::interval(LOOK_EVERY);
     let [first, second] = &mut signals.stop;
     loop {
@@ -317,6 +321,10 @@ async fn supervise(
             _ = second.recv() => return Ok(Why::Signal),
             _ = signals.reload.recv() => say("reload: not possible while nothing has changed"),
             _ = looks.tick() => {}
+        }
+        if disk_at.elapsed() >= DISK_EVERY {
+            disk_at = std::time::Instant::now();
+            live.look_at_disk();
         }
         if live.core_over.load(Ordering::SeqCst) {
             return Ok(Why::CoreOver);

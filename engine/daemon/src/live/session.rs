@@ -76,6 +76,13 @@ pub enum Order {
     Command(Command),
     /// Something that the daemon has to say.
     Say(Body),
+    /// What is free of the journal's disk.
+    Disk {
+        /// Unit: parts per million of its size.
+        free_ppm: u64,
+        /// Unit: bytes.
+        free_bytes: u64,
+    },
     /// End: take what waits and end the run.
     Stop,
 }
@@ -239,6 +246,7 @@ impl Live {
         let parts = Parts {
             driver,
             intervals,
+            durable: journal.durable.clone(),
             mender,
             observer: options.observer,
             orders: order_ends,
@@ -302,6 +310,16 @@ impl Live {
     #[must_use]
     pub fn market_names(&self) -> &[String] {
         &self.names.markets
+    }
+
+    /// Looks at the journal's disk and tells the core. What the system does not say is not told.
+    pub fn look_at_disk(&self) {
+        if let Ok(disk) = rustix::fs::statvfs(&self.journal_dir) {
+            let free_ppm = disk.f_bavail.saturating_mul(1_000_000) / disk.f_blocks.max(1);
+            let free_bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
+            // A full channel: the next look is soon.
+            let _ = self.orders.try_send(Order::Disk { free_ppm, free_bytes });
+        }
     }
 
     /// Takes no new trades from here on; what is under way is finished.
