@@ -6,6 +6,7 @@
 
 mod books;
 mod bundle;
+mod calibration;
 mod decoders;
 mod poolmath;
 mod risk_matrix;
