@@ -2,6 +2,8 @@
 
 import json
 import os
+import urllib.request
+from contextlib import contextmanager
 from decimal import Decimal
 
 with open(os.environ["EMULATOR"], encoding="utf-8") as file:
@@ -32,3 +34,28 @@ def exact(value):
 def same(what, found, expected):
     """Both are the same, or the script fails and says what."""
     assert found == expected, f"{what}: {found!r} instead of {expected!r}"
+
+
+def control(path, method="GET"):
+    """A call of the control endpoint."""
+    request = urllib.request.Request(TOLD["control"] + path, method=method)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+@contextmanager
+def standing_still():
+    """Prices do not move; sockets and orders go on."""
+    control("/freeze", "POST")
+    try:
+        yield
+    finally:
+        control("/thaw", "POST")
+
+
+def truth(venue, product):
+    """Bids and asks of a product as they are, best first: rows of price and size."""
+    book = control("/truth")["exchanges"][venue][product]
+    one = Decimal(10**8)
+    return [[(Decimal(at) / one, Decimal(size) / one) for at, size in book[side]]
+            for side in ("bids", "asks")]

@@ -2,12 +2,11 @@
 
 import asyncio
 import sys
-import uuid
 from decimal import Decimal
 
 import ccxt.pro
 
-from emulator import exact, keys, place, same
+from emulator import exact, keys, place, same, standing_still, truth
 
 SYMBOL = "SOL/USD"
 
@@ -29,19 +28,26 @@ async def soon(awaitable):
 
 
 async def check_book(exchange):
-    """Some diffs, the REST book, and the join: never crossed, and the book that REST tells."""
+    """Some diffs, the REST book, and the join: never crossed, and in the end the truth, whole."""
     for _ in range(40):
         book = await soon(exchange.watch_order_book(SYMBOL))
         assert book["bids"] and book["asks"], "both sides"
         assert book["bids"][0][0] < book["asks"][0][0], "the book is not crossed"
-    # Both move on between two looks: of some tries one must fall between two changes.
-    for _ in range(50):
-        book = await soon(exchange.watch_order_book(SYMBOL))
-        mine = [book["bids"][:5], book["asks"][:5]]
-        told = await exchange.fetch_order_book(SYMBOL, params={"_": str(uuid.uuid4())})
-        if mine == [told["bids"][:5], told["asks"][:5]]:
-            return
-    raise AssertionError("the book never was the one that REST tells")
+    with standing_still():
+        told = truth("bitstamp", "SOL-USD")
+        mine = None
+        for _ in range(PATIENCE_S * 10):
+            await asyncio.sleep(0.1)
+            book = exchange.orderbooks[SYMBOL]
+            mine = [rows(book["bids"]), rows(book["asks"])]
+            if mine == told:
+                return
+    raise AssertionError(f"{mine[0][:3]} {mine[1][:3]} instead of {told[0][:3]} {told[1][:3]}")
+
+
+def rows(side):
+    """Price and size of each level, exactly: floats of this client are the shortest texts."""
+    return [(Decimal(str(row[0])), Decimal(str(row[1]))) for row in side]
 
 
 async def check_trades(exchange):
@@ -50,13 +56,20 @@ async def check_trades(exchange):
     await exchange.un_watch_trades(SYMBOL)
 
 
-async def until(exchange, watch, again, wanted):
-    """Waits for something that is wanted in what a watch tells."""
+async def keep(watch):
+    """Watches for ever: what is told is in the client's caches."""
     while True:
-        for row in await soon(watch):
+        await watch(SYMBOL)
+
+
+async def row_that(cache, wanted):
+    """The first row of a cache that is as wanted; orders are overwritten by their later states."""
+    for _ in range(PATIENCE_S * 20):
+        for row in cache() or []:
             if wanted(row):
                 return row["info"]
-        watch = asyncio.ensure_future(again(SYMBOL))
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"nothing is as wanted: {cache()}")
 
 
 async def subscribed(exchange, count):
@@ -81,8 +94,10 @@ def count_acks(exchange):
 
 async def check_orders(exchange):
     count_acks(exchange)
-    orders = asyncio.ensure_future(exchange.watch_orders(SYMBOL))
-    fills = asyncio.ensure_future(exchange.watch_my_trades(SYMBOL))
+    watching = [
+        asyncio.ensure_future(keep(watch))
+        for watch in (exchange.watch_orders, exchange.watch_my_trades)
+    ]
     await soon(subscribed(exchange, 2))
     before = await exchange.fetch_balance()
     book = await exchange.fetch_order_book(SYMBOL, params={"_": "0"})
@@ -93,14 +108,13 @@ async def check_orders(exchange):
     def is_end(row):
         return row["id"] == created["id"] and row["info"]["event"] == "order_deleted"
 
-    told = await until(exchange, orders, exchange.watch_orders, is_end)
+    told = await row_that(lambda: exchange.orders, is_end)
     filled = exact(told["amount_traded"])
     assert filled > 0
     same("rest", exact(told["amount_str"]), Decimal("0.25") - filled)
     same("kind", told["order_subtype"], 4)
-    fill = await until(
-        exchange, fills, exchange.watch_my_trades, lambda row: row["order"] == created["id"]
-    )
+    of_order = lambda row: row["order"] == created["id"]
+    fill = await row_that(lambda: exchange.myTrades, of_order)
     same("side", fill["side"], "buy")
     order = await exchange.fetch_order(created["id"], SYMBOL)
     rows = order["info"]["transactions"]
@@ -110,16 +124,17 @@ async def check_orders(exchange):
     moved = Decimal(str(after["SOL"]["total"])) - Decimal(str(before["SOL"]["total"]))
     same("SOL", moved, filled)
 
-    orders = asyncio.ensure_future(exchange.watch_orders(SYMBOL))
-    price = book["bids"][0][0] * 0.97
-    resting = await exchange.create_order(SYMBOL, "limit", "buy", 1, price)
-    created_here = lambda row: row["id"] == resting["id"] and row["status"] == "open"
-    await until(exchange, orders, exchange.watch_orders, created_here)
-    orders = asyncio.ensure_future(exchange.watch_orders(SYMBOL))
+    resting = await exchange.create_order(SYMBOL, "limit", "buy", 1, book["bids"][0][0] * 0.97)
+    await row_that(lambda: exchange.orders, lambda row: row["id"] == resting["id"])
     await exchange.cancel_order(resting["id"], SYMBOL)
-    gone = lambda row: row["id"] == resting["id"] and row["info"]["event"] == "order_deleted"
-    last = await until(exchange, orders, exchange.watch_orders, gone)
+
+    def is_gone(row):
+        return row["id"] == resting["id"] and row["info"]["event"] == "order_deleted"
+
+    last = await row_that(lambda: exchange.orders, is_gone)
     same("traded", exact(last["amount_traded"]), Decimal(0))
+    for task in watching:
+        task.cancel()
 
 
 async def main():

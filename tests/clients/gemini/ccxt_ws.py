@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import ccxt.pro
 
-from emulator import exact, keys, place, same
+from emulator import exact, keys, place, same, standing_still, truth
 
 SYMBOL = "SOL/USD"
 
@@ -30,20 +30,27 @@ async def soon(awaitable):
 
 
 async def check_book(exchange):
-    """The book is not crossed after any message, and it is the one that REST tells."""
+    """The book is not crossed after any message, and in the end it is the truth, whole."""
     for symbol in (SYMBOL, "BTC/USD"):
         for _ in range(20):
             book = await soon(exchange.watch_order_book(symbol))
             assert book["bids"] and book["asks"], "both sides"
             assert book["bids"][0][0] < book["asks"][0][0], "the book is not crossed"
-    # Both move on between two looks: of some tries one must fall between two changes.
-    for _ in range(50):
-        book = await soon(exchange.watch_order_book(SYMBOL))
-        mine = [book["bids"][:5], book["asks"][:5]]
-        told = await exchange.fetch_order_book(SYMBOL, 5)
-        if mine == [told["bids"], told["asks"]]:
-            return
-    raise AssertionError("the book never was the one that REST tells")
+    with standing_still():
+        told = truth("gemini", "SOL-USD")
+        mine = None
+        for _ in range(PATIENCE_S * 10):
+            await asyncio.sleep(0.1)
+            book = exchange.orderbooks[SYMBOL]
+            mine = [rows(book["bids"]), rows(book["asks"])]
+            if mine == told:
+                return
+    raise AssertionError(f"{mine[0][:3]} {mine[1][:3]} instead of {told[0][:3]} {told[1][:3]}")
+
+
+def rows(side):
+    """Price and size of each level, exactly: floats of this client are the shortest texts."""
+    return [(Decimal(str(row[0])), Decimal(str(row[1]))) for row in side]
 
 
 async def check_market(exchange):
@@ -64,30 +71,35 @@ async def connected(exchange, path):
         await asyncio.sleep(0.05)
 
 
-async def orders_until(exchange, watch, order_id, status):
-    """Waits for an order to reach a status; what was told of it, state by state."""
-    seen = []
+async def keep(watch):
+    """Watches for ever: what is told is in the client's caches."""
     while True:
-        for order in await soon(watch):
-            if order["id"] == order_id:
-                seen.append(order["info"])
-                if order["status"] == status:
-                    return seen
-        watch = asyncio.ensure_future(exchange.watch_orders())
+        await watch()
+
+
+async def order_that(exchange, order_id, wanted):
+    """The state of an order once it is as wanted; states in between may have been overwritten."""
+    for _ in range(PATIENCE_S * 20):
+        for order in exchange.orders or []:
+            if order["id"] == order_id and wanted(order):
+                return order["info"]
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{order_id} never was as wanted: {exchange.orders}")
 
 
 async def check_orders(exchange):
-    watch = asyncio.ensure_future(exchange.watch_orders())
+    watching = asyncio.ensure_future(keep(exchange.watch_orders))
     await soon(connected(exchange, "/v1/order/events"))
     before = (await exchange.fetch_balance())["SOL"]["total"]
     book = await exchange.fetch_order_book(SYMBOL)
     created = await exchange.create_order(
         SYMBOL, "limit", "buy", 0.25, book["asks"][0][0] * 1.01, {"timeInForce": "IOC"}
     )
-    status = (await exchange.fetch_order(created["id"]))["status"]
-    told = (await orders_until(exchange, watch, created["id"], status))[-1]
-    filled = exact(told["executed_amount"])
+    order = await exchange.fetch_order(created["id"])
+    filled = exact(order["info"]["executed_amount"])
     assert filled > 0
+    told = await order_that(exchange, created["id"], lambda row: row["status"] == order["status"])
+    same("told", exact(told["executed_amount"]), filled)
     same("reply", exact(created["info"]["executed_amount"]), filled)
     same("behaviour", told["behavior"], "immediate-or-cancel")
     fills = await exchange.fetch_my_trades(SYMBOL)
@@ -96,14 +108,13 @@ async def check_orders(exchange):
     after = (await exchange.fetch_balance())["SOL"]["total"]
     same("SOL", Decimal(str(after)) - Decimal(str(before)), filled)
 
-    watch = asyncio.ensure_future(exchange.watch_orders())
     price = book["bids"][0][0] * 0.97
     resting = await exchange.create_order(SYMBOL, "limit", "buy", 1, price, {"postOnly": True})
-    await orders_until(exchange, watch, resting["id"], "open")
-    watch = asyncio.ensure_future(exchange.watch_orders())
+    await order_that(exchange, resting["id"], lambda row: row["info"]["type"] == "booked")
     await exchange.cancel_order(resting["id"])
-    last = (await orders_until(exchange, watch, resting["id"], "canceled"))[-1]
+    last = await order_that(exchange, resting["id"], lambda row: row["status"] == "canceled")
     same("reason", last["reason"], "Requested")
+    watching.cancel()
 
 
 async def main():
