@@ -8,11 +8,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::auth::verify_upgrade;
-use super::desk::{Desk, Symbol};
+use super::desk::Desk;
 use super::streams::{self, Kind, Stream};
 use super::wire::error;
 use super::{fast_orders, streams::parse};
-use crate::happening::{Change, Happening, Side};
+use crate::happening::{Change, Happening};
 use crate::serve::{Dialect, Disturbance, HttpAnswer, HttpRequest, Out};
 use crate::venues::mirror::Mirror;
 use crate::venues::words::{pairs, pick};
