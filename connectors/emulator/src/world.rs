@@ -11,12 +11,16 @@ use std::time::Duration;
 
 use solana_pubkey::Pubkey;
 
-use crate::chain::{Ledger, LedgerSpec, PoolSpec, SharedLedger, SpecError, USDC, WSOL, WalletSpec};
+use crate::chain::{
+    Ledger, LedgerSpec, PoolSpec, SharedLedger, SlotClock, SpecError, USDC, WSOL, WalletSpec,
+};
 use crate::config::{AccountConfig, Decimal, EmulateConfig, MarketSource, RandomFaults};
 use crate::exchange::{AccountSpec, Exchange, SharedExchange};
 use crate::happening::ExchangeId;
 use crate::keys::{self, AccountKeys, Credentials};
-use crate::live::{CaptureFile, Captured, Market, MarketSpec, exchange_spec};
+use crate::live::{
+    CaptureError, CaptureFile, Captured, Market, MarketSpec, exchange_spec, first_slot,
+};
 use crate::serve::{Clock, FaultOrder, Feed, Mix, Options, Scheduled, StartError, mixed};
 
 /// The exchanges in the order of [`ExchangeId`].
@@ -76,16 +80,24 @@ pub fn world(config: &EmulateConfig) -> Result<World, WorldError> {
     let keys = keys::make(config.seed, &config.accounts);
     let spec = market_spec(config, start_ns);
     let exchanges = EXCHANGES.map(|(id, name)| Arc::new(Mutex::new(exchange(config, id, name))));
-    let ledger = Ledger::new(&ledger_spec(config, &spec, &keys))?;
+    let mut ledger_spec = ledger_spec(config, &spec, &keys);
+    let captures = capture_files(config);
+    let played = |error: CaptureError| WorldError::Capture(error.to_string());
+    if let Some(first) = first_slot(&captures).map_err(played)? {
+        // The recording brings its own slots and pools.
+        ledger_spec.clock = SlotClock::Recorded;
+        ledger_spec.start_slot = first.saturating_sub(1);
+        ledger_spec.pools.clear();
+    }
+    let ledger = Ledger::new(&ledger_spec)?;
     let ledger: SharedLedger = Arc::new(Mutex::new(ledger));
     let feed: Box<dyn Feed> = match config.market.source {
         MarketSource::Stochastic => {
             Box::new(Market::new(spec, exchanges.clone(), Arc::clone(&ledger)))
         }
         MarketSource::Captures => {
-            let files = capture_files(config);
-            let played = Captured::open(&files, start_ns, exchanges.clone(), Arc::clone(&ledger));
-            Box::new(played.map_err(|error| WorldError::Capture(error.to_string()))?)
+            let feed = Captured::open(&captures, start_ns, exchanges.clone(), Arc::clone(&ledger));
+            Box::new(feed.map_err(played)?)
         }
     };
     let mut options = Options::new(config.seed, feed);

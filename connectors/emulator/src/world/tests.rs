@@ -124,6 +124,33 @@ fn the_same_seed_gives_the_same_market() {
 }
 
 #[test]
+fn a_recording_is_played_with_its_own_slots_and_pools() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/data/bundle/derived");
+    let truth = |steps: u64| {
+        let mut config =
+            EmulateConfig { start_unix_s: Some(1_786_000_000), ..EmulateConfig::default() };
+        config.market.source = MarketSource::Captures;
+        let names = ["coinbase", "gemini", "bitstamp", "solana"];
+        config.market.captures =
+            names.map(|name| PathBuf::from(format!("{folder}/{name}.jsonl.zst"))).into();
+        assert_eq!(config.problems(), []);
+        let mut world = world(&config).expect("it holds");
+        let first = world.options.truth.as_ref().expect("a world")();
+        for step in 1..=steps {
+            let at_ns = 1_786_000_000 * SECOND_NS + 5 * SECOND_NS * step / steps;
+            while !world.options.feed.advance(at_ns).is_empty() {}
+        }
+        (first, world.options.truth.expect("a world")())
+    };
+    let (first, later) = truth(1);
+    let slot = |truth: &Value| truth["chain"]["slot"].as_u64().expect("a slot");
+    assert!((10..=14).contains(&(slot(&later) - slot(&first))), "five seconds of slots");
+    assert_eq!(later["chain"]["pools"].as_object().map(serde_json::Map::len), Some(1));
+    assert!(first["exchanges"] != later["exchanges"]);
+    assert!(truth(200).1 == later, "the same books, however often it is looked at");
+}
+
+#[test]
 fn fees_balances_and_wallets_are_as_configured() {
     let text = r#"
         seed = 4
