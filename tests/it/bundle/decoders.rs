@@ -55,7 +55,7 @@ fn decode(name: &str, mut decoder: impl Decoder) -> (OddCounts, [u64; 3]) {
                 | Body::Param { .. }
                 | Body::Clock { .. }
                 | Body::Command(_)
-| Body::Engine { .. }
+                | Body::Engine { .. }
                 | Body::Timer => 2,
             };
             seen[kind] += 1;

@@ -80,7 +80,7 @@ impl Tally {
                 | Body::Param { .. }
                 | Body::Clock { .. }
                 | Body::Command(_)
-| Body::Engine { .. }
+                | Body::Engine { .. }
                 | Body::Timer => panic!("unexpected in these captures: {event:?}"),
             }
         }

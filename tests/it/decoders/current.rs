@@ -21,8 +21,11 @@ struct Said {
     current: String,
 }
 
+/// Grids by symbol.
+type Grids = Vec<(Box<str>, engine_model::Grid)>;
+
 /// The book frames and trades of the recording.
-fn frames() -> Option<(Vec<Said>, Vec<(Box<str>, engine_model::Grid)>)> {
+fn frames() -> Option<(Vec<Said>, Grids)> {
     let capture = capture(GEMINI_2026)?;
     let mut ids: BTreeMap<String, u64> = BTreeMap::new();
     let mut next = 1_764_549_594_389_289;

@@ -53,6 +53,7 @@ fn known(capture: &Capture, venue: Venue) -> Vec<(Box<str>, Grid)> {
 
 /// Any venue's decoder, as a value that can be copied to try something on it.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "one decoder a test, made once")]
 enum AnyDecoder {
     Coinbase(CoinbaseDecoder),
     Gemini(GeminiDecoder),

@@ -160,7 +160,7 @@ impl Capture {
     /// # Errors
     ///
     /// [`CaptureError`] where both together are larger than any recording may be.
-    pub fn append(&mut self, next: Self) -> Result<(), CaptureError> {
+    pub fn append(&mut self, next: &Self) -> Result<(), CaptureError> {
         if self.text.len().saturating_add(next.text.len()) > load::CAPTURE_BYTES_MAX {
             return Err(CaptureError::whole(&next.name, CaptureFault::TooLarge));
         }

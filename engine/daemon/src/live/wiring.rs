@@ -10,6 +10,9 @@ use engine_model::{Grid, MarketId, Venue};
 use crate::cli_output::{Exit, Failure};
 use crate::replay::source::configured_markets;
 
+/// Makes a link of a name, a protocol and its number among the venue's.
+type Make<'a> = dyn Fn(&str, Box<dyn Protocol>, u64) -> Link + 'a;
+
 /// The links of a venue, not connected yet.
 pub struct Wired {
     /// Whose.
@@ -223,7 +226,7 @@ fn solana(
     markets: Markets,
     ids: Vec<MarketId>,
     seed: u64,
-    link: &dyn Fn(&str, Box<dyn Protocol>, u64) -> Link,
+    link: &Make<'_>,
 ) -> Vec<(Link, Vec<MarketId>)> {
     let pools =
         connector_solana::session::SolanaSession::new(solana_settings(config, seed), markets);

@@ -290,7 +290,8 @@ fn parts(
         let refused = |error: CaptureError| Refused::File(capture_failure(&error));
         let mut capture = open(&file.file).map_err(refused)?;
         for next in &file.more {
-            capture.append(open(next).map_err(refused)?).map_err(refused)?;
+            let next = open(next).map_err(refused)?;
+            capture.append(&next).map_err(refused)?;
         }
         let input = Input {
             name: file_name(&PathBuf::from(&file.file)),
