@@ -1,4 +1,7 @@
-//! How the venue spells numbers, times and queries. Integers in, text out; nothing rounds.
+//! How the venue spells numbers and times, beside what it shares with the others. Integers in, text
+//! out; nothing rounds.
+
+pub(super) use super::super::words::{BadNumber, pairs, parse_e8, quoted, trimmed as e8};
 
 /// `units × 10^-places` without trailing zeros: `65062.5`, `0`, `0.00583`.
 pub(super) fn trimmed(units: impl Into<u128>, places: u32) -> String {
@@ -18,45 +21,6 @@ pub(super) fn padded(units: impl Into<u128>, places: u32) -> String {
     let one = 10_u128.pow(places);
     let width = usize::try_from(places).expect("Invariant: places are below forty");
     format!("{}.{:0width$}", units / one, units % one)
-}
-
-/// An e8 amount without trailing zeros.
-pub(super) fn e8(amount_e8: u64) -> String {
-    trimmed(amount_e8, 8)
-}
-
-/// Why a decimal text is not an amount in e8.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NotE8 {
-    /// Not a plain decimal number (empty, signed, an exponent, a letter), or above 2^64 − 1 units.
-    Malformed,
-    /// Digits other than zero beyond the eighth place.
-    TooFine,
-}
-
-/// An amount in e8 from decimal text: digits, at most one point. Zeros beyond the eighth place are
-/// nothing; other digits there are refused, not rounded.
-///
-/// # Errors
-///
-/// [`NotE8`].
-pub(super) fn parse_e8(text: &str) -> Result<u64, NotE8> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() && fraction.is_empty() || !digits(whole) || !digits(fraction) {
-        return Err(NotE8::Malformed);
-    }
-    let (kept, beyond) = fraction.split_at(fraction.len().min(8));
-    if beyond.bytes().any(|byte| byte != b'0') {
-        return Err(NotE8::TooFine);
-    }
-    let mut units = 0_u64;
-    let zeros = std::iter::repeat_n(b'0', 8 - kept.len());
-    for byte in whole.bytes().chain(kept.bytes()).chain(zeros) {
-        let next = units.checked_mul(10).and_then(|n| n.checked_add(u64::from(byte - b'0')));
-        units = next.ok_or(NotE8::Malformed)?;
-    }
-    Ok(units)
 }
 
 /// `2026-08-09T23:00:00.123456Z` from Unix nanoseconds, fraction without trailing zeros.
@@ -157,24 +121,6 @@ pub(super) fn parse_rfc3339(text: &str) -> Option<u64> {
     Some((days * 86_400 + hour * 3_600 + minute * 60 + second) * 1_000_000_000 + digits * scale)
 }
 
-/// Pairs of a query or a form, decoded, in order. A pair that is not UTF-8 after decoding is left out.
-pub(super) fn pairs(query: &str) -> Vec<(String, String)> {
-    let decode = |part: &str| {
-        let spaced = part.replace('+', " ");
-        percent_encoding::percent_decode_str(&spaced).decode_utf8().map(String::from).ok()
-    };
-    let split = |pair: &str| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Some((decode(name)?, decode(value)?))
-    };
-    query.split('&').filter(|pair| !pair.is_empty()).filter_map(split).collect()
-}
-
-/// A text as JSON, with its quotes.
-pub(super) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,34 +137,6 @@ mod tests {
         ] {
             assert_eq!(trimmed(units, places), trim, "{units}e-{places} trimmed");
             assert_eq!(padded(units, places), pad, "{units}e-{places} padded");
-        }
-    }
-
-    #[test]
-    fn amounts_are_read_exactly_or_refused() {
-        for (text, amount) in [
-            ("1", Ok(100_000_000)),
-            ("0.00000001", Ok(1)),
-            ("0.01000000", Ok(1_000_000)),
-            ("0.010000000000", Ok(1_000_000)),
-            (".5", Ok(50_000_000)),
-            ("5.", Ok(500_000_000)),
-            ("184467440737.09551615", Ok(u64::MAX)),
-            ("184467440737.09551616", Err(NotE8::Malformed)),
-            ("0.000000001", Err(NotE8::TooFine)),
-            ("-1", Err(NotE8::Malformed)),
-            ("+1", Err(NotE8::Malformed)),
-            ("1e3", Err(NotE8::Malformed)),
-            ("1,5", Err(NotE8::Malformed)),
-            ("1.2.3", Err(NotE8::Malformed)),
-            ("", Err(NotE8::Malformed)),
-            (".", Err(NotE8::Malformed)),
-            ("NaN", Err(NotE8::Malformed)),
-        ] {
-            assert_eq!(parse_e8(text), amount, "{text}");
-            if let Ok(amount) = amount {
-                assert_eq!(parse_e8(&e8(amount)), Ok(amount), "{text} there and back");
-            }
         }
     }
 
@@ -265,13 +183,5 @@ mod tests {
         ] {
             assert_eq!(parse_rfc3339(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn queries_are_decoded_in_order() {
-        let text = "a=1&b=x%2Fy&a=two+words&c&&d=%FF&e=";
-        let read = pairs(text);
-        let read: Vec<(&str, &str)> = read.iter().map(|(n, v)| (&n[..], &v[..])).collect();
-        assert_eq!(read, [("a", "1"), ("b", "x/y"), ("a", "two words"), ("c", ""), ("e", "")]);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::super::auth::Caller;
 use super::super::orders::{configuration, order_id, side_word};
 use super::super::products::{self, Named, QUOTE_MAX_E8};
-use super::super::text::{NotE8, parse_e8, quoted};
+use super::super::text::{BadNumber, parse_e8, quoted};
 use super::reasons::{self, Reason, Sized, reason_of};
 use super::{Call, Fault, Outcome};
 use crate::exchange::{Exchange, Lifetime, NewOrder, Order, OrderState};
@@ -52,7 +52,7 @@ enum Amount {
 }
 
 impl Amount {
-    fn e8(&self) -> Result<u64, NotE8> {
+    fn e8(&self) -> Result<u64, BadNumber> {
         match self {
             Self::Text(text) => parse_e8(text),
             Self::Number(number) => parse_e8(&number.to_string()),
@@ -140,17 +140,17 @@ impl Request<'_> {
 
 fn amount(text: &Amount, precision: Reason) -> Result<u64, Reason> {
     match text.e8() {
-        Ok(0) | Err(NotE8::Malformed) => Err(reasons::BASE_TOO_SMALL),
+        Ok(0) | Err(BadNumber::Malformed) => Err(reasons::BASE_TOO_SMALL),
         Ok(amount_e8) => Ok(amount_e8),
-        Err(NotE8::TooFine) => Err(precision),
+        Err(BadNumber::TooFine) => Err(precision),
     }
 }
 
 /// An amount of quote: a multiple of the quote's step, and not above the largest.
 fn quote_amount(text: &Amount, named: &Named) -> Result<u64, Reason> {
     let amount_e8 = text.e8().map_err(|error| match error {
-        NotE8::TooFine => reasons::QUOTE_PRECISION,
-        NotE8::Malformed => reasons::QUOTE_TOO_SMALL,
+        BadNumber::TooFine => reasons::QUOTE_PRECISION,
+        BadNumber::Malformed => reasons::QUOTE_TOO_SMALL,
     })?;
     if !amount_e8.is_multiple_of(named.product.tick_e8.max(1)) {
         return Err(reasons::QUOTE_PRECISION);
@@ -163,9 +163,9 @@ fn quote_amount(text: &Amount, named: &Named) -> Result<u64, Reason> {
 
 fn price(text: Option<&Amount>) -> Result<u64, Reason> {
     match text.ok_or(reasons::PRICE)?.e8() {
-        Ok(0) | Err(NotE8::Malformed) => Err(reasons::PRICE),
+        Ok(0) | Err(BadNumber::Malformed) => Err(reasons::PRICE),
         Ok(price_e8) => Ok(price_e8),
-        Err(NotE8::TooFine) => Err(reasons::PRICE_PRECISION),
+        Err(BadNumber::TooFine) => Err(reasons::PRICE_PRECISION),
     }
 }
 
