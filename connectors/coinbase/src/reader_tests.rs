@@ -73,6 +73,7 @@ fn said(out: &Sink) -> String {
                         | Body::Param { .. }
                         | Body::Clock { .. }
                         | Body::Command(_)
+                        | Body::Gap { .. }
                         | Body::Engine { .. } => panic!("not of this venue: {:?}", event.body),
                     }
                 })

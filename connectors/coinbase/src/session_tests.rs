@@ -169,7 +169,9 @@ fn a_refused_token_is_made_anew_once_and_never_written_down() {
     struct Kept(Arc<Mutex<String>>);
     impl Tap for Kept {
         fn tapped(&mut self, _: u64, what: Tapped<'_>) {
-            self.0.lock().expect("one thread").push_str(&format!("{what:?}\n"));
+            use std::fmt::Write as _;
+            let written = writeln!(self.0.lock().expect("one thread"), "{what:?}");
+            written.expect("a string takes everything");
         }
     }
 
