@@ -55,18 +55,20 @@ fn run(config: &EmulateConfig, form: Form) -> Result<(), Stop> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
             Failure::new(Exit::Finding, error.to_string(), "is a resource used up?")
         })?;
+    // Before anything listens, so that no signal is missed; and before the runtime is entered for good:
+    // a server that does not start gives its own runtime up, which must not happen inside another.
+    let watch = |kind| {
+        let _entered = runtime.enter();
+        signal(kind).map_err(|error| {
+            Failure::new(Exit::Finding, error.to_string(), "signals cannot be watched")
+        })
+    };
+    let (mut interrupt, mut terminate) =
+        (watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?);
+    let running = world(config)
+        .and_then(|world| Ok(serve::start(world.options)?))
+        .map_err(|error| failure(&error))?;
     runtime.block_on(async {
-        // Before anything listens, so that no signal is missed.
-        let watch = |kind| {
-            signal(kind).map_err(|error| {
-                Failure::new(Exit::Finding, error.to_string(), "signals cannot be watched")
-            })
-        };
-        let (mut interrupt, mut terminate) =
-            (watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?);
-        let running = world(config)
-            .and_then(|world| Ok(serve::start(world.options)?))
-            .map_err(|error| failure(&error))?;
         tell(config, &running, form).map_err(Stop::Output)?;
         let mut looks = tokio::time::interval(LOOK_EVERY);
         loop {

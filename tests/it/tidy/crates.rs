@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{assert_none, files_below, read_toml};
+use super::{assert_none, files_below, read_toml, rust_below};
 
 /// Every crate of the workspace: folder, name, crates of ours that it may use.
 const CRATES: &[(&str, &str, Uses)] = &[
@@ -12,6 +12,7 @@ const CRATES: &[(&str, &str, Uses)] = &[
     ("engine/telemetry", "engine-telemetry", Uses::These(&["engine-model"])),
     ("config", "config", Uses::These(&["engine-model"])),
     ("connectors/net", "connector-net", Uses::These(&["engine-model", "engine-telemetry"])),
+    ("connectors/link", "connector-link", Uses::These(&["connector-net", "engine-model"])),
     ("connectors/coinbase", "connector-coinbase", VENUE),
     ("connectors/gemini", "connector-gemini", VENUE),
     ("connectors/bitstamp", "connector-bitstamp", VENUE),
@@ -79,6 +80,21 @@ const DOORS: &[(&str, &[&str], &str)] = &[
         "solana-pubkey",
         &["connector-solana", "connector-emulator", "engine-daemon"],
         "chain libraries are heavy and belong to the chain's connector",
+    ),
+    (
+        "reqwest",
+        &["connector-link"],
+        "who may make requests is the crate of sockets; venues only say what they want",
+    ),
+    (
+        "tungstenite",
+        &["connector-link"],
+        "who may open sockets is the crate of sockets; venues only say what they want",
+    ),
+    (
+        "tokio",
+        &["connector-link", "connector-emulator", "engine-daemon", "system-tests", "benches"],
+        "protocols, books and decisions wait for nothing",
     ),
     ("orca_whirlpools_core", &["system-tests"], "another implementation is for comparing only"),
     ("rust_decimal", &["system-tests", "engine-daemon"], "decimals belong to tests and reports"),
@@ -276,6 +292,32 @@ fn some_libraries_stay_behind_their_door() {
         }
     }
     assert_none("libraries in the wrong crate", &findings);
+}
+
+/// Of the engine's arithmetic the emulator may use the plain swap and what it is made of, nothing that
+/// is cached for quoting: the two must not share their mistakes.
+#[test]
+fn the_emulator_shares_the_plain_swap_alone() {
+    const CACHED: &[&str] = &["Path", "path", "Quote", "rebuild_in_range", "Segment"];
+    let mut findings = Vec::new();
+    for (path, text) in rust_below("connectors/emulator/src") {
+        for (start, _) in text.match_indices("engine_poolmath::") {
+            let import = text[start..].split(';').next().unwrap_or_default();
+            let words = import.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+            for word in words.filter(|word| CACHED.contains(word)) {
+                findings.push(format!("{path} uses {word}"));
+            }
+        }
+        for ours in ["connector_net", "connector_coinbase", "connector_gemini", "connector_link"]
+            .into_iter()
+            .chain(["connector_bitstamp", "connector_solana", "engine_core", "engine_daemon"])
+        {
+            if text.contains(&format!("{ours}::")) {
+                findings.push(format!("{path} names {ours}"));
+            }
+        }
+    }
+    assert_none("what the emulator must not share", &findings);
 }
 
 /// Later releases of these are under a licence that this project stays away from; the macros

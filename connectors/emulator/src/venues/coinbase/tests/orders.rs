@@ -150,21 +150,39 @@ fn a_market_buy_by_amount_spends_it_with_fees() {
     assert_eq!(held, 0);
 }
 
+/// An order's product, side and configuration, and both reasons of its refusal.
+type Refused<'a> = (&'a str, &'a str, &'a str, String, (&'a str, &'a str));
+
+/// Every row is refused with 200 and both reasons, and leaves nothing behind.
+fn all_refused(rows: &[Refused<'_>]) {
+    for (shows, product, side, configuration, (order, preview)) in rows {
+        let bench = Bench::new();
+        let answer = bench.order_of(product, "a", side, configuration);
+        assert_eq!(answer["success"], json!(false), "{shows}: {answer}");
+        let error = &answer["error_response"];
+        assert_eq!(error["new_order_failure_reason"], json!(order), "{shows}");
+        assert_eq!(error["error"], json!(order), "{shows}: the older twin");
+        assert_eq!(error["preview_failure_reason"], json!(preview), "{shows}");
+        assert!(answer["order_configuration"].is_object(), "{shows}: it is echoed");
+        assert!(answer.get("success_response").is_none(), "{shows}");
+        let orders = bench.signed("GET", BATCH, "").1;
+        assert_eq!(orders["orders"], json!([]), "{shows}: a refused order never was one");
+        assert_eq!(bench.balance("USD"), (10_000 * E8, 0), "{shows}");
+    }
+}
+
+fn gtc(size: &str, price: &str) -> String {
+    format!(r#"{{"limit_limit_gtc":{{"base_size":"{size}","limit_price":"{price}"}}}}"#)
+}
+
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table: one row per reason")]
-fn refusals_are_200_and_say_why() {
-    let gtc = |size: &str, price: &str| {
-        format!(r#"{{"limit_limit_gtc":{{"base_size":"{size}","limit_price":"{price}"}}}}"#)
-    };
+fn refusals_of_form_are_200_and_say_why() {
     let stop = r#"{"stop_limit_stop_limit_gtc":{"base_size":"1","limit_price":"77","stop_price":"77","stop_direction":"STOP_DIRECTION_STOP_DOWN"}}"#;
     let gtd = r#"{"limit_limit_gtd":{"base_size":"1","limit_price":"77","end_time":"2030-01-01T00:00:00Z","post_only":false}}"#;
-    let post = r#"{"limit_limit_gtc":{"base_size":"1","limit_price":"77.43","post_only":true}}"#;
     let unsupported = ("UNSUPPORTED_ORDER_CONFIGURATION", "PREVIEW_INVALID_ORDER_CONFIG");
     let size = ("INVALID_SIZE_PRECISION", "PREVIEW_INVALID_SIZE_PRECISION");
     let price = ("INVALID_PRICE_PRECISION", "PREVIEW_INVALID_PRICE_PRECISION");
-    let small = ("UNKNOWN_FAILURE_REASON", "PREVIEW_INVALID_BASE_SIZE_TOO_SMALL");
-    let little = ("UNKNOWN_FAILURE_REASON", "PREVIEW_INVALID_QUOTE_SIZE_TOO_SMALL");
-    for (shows, product, side, configuration, (order, preview)) in [
+    all_refused(&[
         (
             "product",
             "X-USD",
@@ -207,6 +225,20 @@ fn refusals_are_200_and_say_why() {
             r#"{"sor_limit_ioc":{"base_size":"1"}}"#.into(),
             ("INVALID_LIMIT_PRICE", "PREVIEW_INVALID_LIMIT_PRICE"),
         ),
+    ]);
+    let bench = Bench::new();
+    for body in ["", "[]", "{", r#"{"product_id":"SOL-USD","side":"BUY"}"#] {
+        let (status, answer) = bench.signed("POST", "/api/v3/brokerage/orders", body);
+        assert_eq!((status, &answer["error"]), (400, &json!("INVALID_ARGUMENT")), "{body}");
+    }
+}
+
+#[test]
+fn refusals_of_content_are_200_and_say_why() {
+    let post = r#"{"limit_limit_gtc":{"base_size":"1","limit_price":"77.43","post_only":true}}"#;
+    let small = ("UNKNOWN_FAILURE_REASON", "PREVIEW_INVALID_BASE_SIZE_TOO_SMALL");
+    let little = ("UNKNOWN_FAILURE_REASON", "PREVIEW_INVALID_QUOTE_SIZE_TOO_SMALL");
+    all_refused(&[
         ("size zero", "SOL-USD", "BUY", gtc("0", "77"), small),
         ("negative size", "SOL-USD", "BUY", gtc("-1", "77"), small),
         ("value too small", "SOL-USD", "BUY", gtc("0.01", "77"), little),
@@ -273,25 +305,7 @@ fn refusals_are_200_and_say_why() {
             r#"{"market_market_ioc":{"quote_size":"10"}}"#.into(),
             ("INVALID_NO_LIQUIDITY", "PREVIEW_INVALID_NO_LIQUIDITY"),
         ),
-    ] {
-        let bench = Bench::new();
-        let answer = bench.order_of(product, "a", side, &configuration);
-        assert_eq!(answer["success"], json!(false), "{shows}: {answer}");
-        let error = &answer["error_response"];
-        assert_eq!(error["new_order_failure_reason"], json!(order), "{shows}");
-        assert_eq!(error["error"], json!(order), "{shows}: the older twin");
-        assert_eq!(error["preview_failure_reason"], json!(preview), "{shows}");
-        assert!(answer["order_configuration"].is_object(), "{shows}: it is echoed");
-        assert!(answer.get("success_response").is_none(), "{shows}");
-        let orders = bench.signed("GET", BATCH, "").1;
-        assert_eq!(orders["orders"], json!([]), "{shows}: a refused order never was one");
-        assert_eq!(bench.balance("USD"), (10_000 * E8, 0), "{shows}");
-    }
-    let bench = Bench::new();
-    for body in ["", "[]", "{", r#"{"product_id":"SOL-USD","side":"BUY"}"#] {
-        let (status, answer) = bench.signed("POST", "/api/v3/brokerage/orders", body);
-        assert_eq!((status, &answer["error"]), (400, &json!("INVALID_ARGUMENT")), "{body}");
-    }
+    ]);
 }
 
 #[test]
