@@ -16,6 +16,9 @@ use crate::sign::Key;
 /// A second.
 const SECOND_NS: u64 = 1_000 * NS_PER_MS;
 
+/// When a fee tier that was not told is asked for again. Unit: nanoseconds.
+const FEES_AGAIN_NS: u64 = 5 * SECOND_NS;
+
 /// Refusals of a token after which the connection goes on without one.
 const REFUSALS_MAX: u32 = 2;
 
@@ -67,6 +70,8 @@ pub struct CoinbaseSession {
     mend_ns: u64,
     /// Refusals of a token on this run.
     refusals: u32,
+    /// When the last one came; 0: none. Unit: Unix nanoseconds.
+    refused_ns: u64,
     nonce: u128,
     fees_ns: u64,
     problems: Vec<String>,
@@ -82,6 +87,7 @@ impl CoinbaseSession {
             mending: Vec::new(),
             mend_ns: u64::MAX,
             refusals: 0,
+            refused_ns: 0,
             nonce: 0,
             fees_ns: u64::MAX,
             problems: Vec::new(),
@@ -154,6 +160,11 @@ impl CoinbaseSession {
         let message = value["message"].as_str().unwrap_or_default();
         let message: String = message.chars().filter(|it| !it.is_control()).take(200).collect();
         if message.contains("authentication") && self.settings.key.is_some() {
+            // One answer comes for each of the subscriptions that were refused together.
+            if self.refused_ns != 0 && now.ns.saturating_sub(self.refused_ns) < SECOND_NS {
+                return;
+            }
+            self.refused_ns = now.ns;
             self.refusals += 1;
             // Once more with a fresh token, then without: market data is public.
             self.problems.push(format!("the venue refused the key: {message}"));
@@ -194,6 +205,9 @@ impl Protocol for CoinbaseSession {
     fn opened(&mut self, now: Now, _: &mut Sink, asks: &mut Asks) {
         self.mending.clear();
         self.mend_ns = u64::MAX;
+        // A clock that was set right, or a key that was mended, gets its chance with each connection.
+        self.refusals = 0;
+        self.refused_ns = 0;
         self.subscribe_all(now, asks);
         if self.settings.key.is_some() {
             self.ask_fees(now, asks);
@@ -207,11 +221,18 @@ impl Protocol for CoinbaseSession {
         }
     }
 
-    fn fetched(&mut self, _: Now, end: &Fetched<'_>, _: &[Event], _: &mut Sink, _: &mut Asks) {
-        if let Fetched::Answer { status: 401 | 403, .. } = end {
-            self.problems.push("the venue refused the key on a request".to_owned());
-            self.problems.truncate(16);
-            self.fees_ns = u64::MAX;
+    fn fetched(&mut self, now: Now, end: &Fetched<'_>, _: &[Event], _: &mut Sink, _: &mut Asks) {
+        match end {
+            Fetched::Answer { status: 401 | 403, .. } => {
+                self.problems.push("the venue refused the key on a request".to_owned());
+                self.problems.truncate(16);
+                self.fees_ns = u64::MAX;
+            }
+            Fetched::Answer { status: 200..=299, .. } => {}
+            // Until it is known the configured tier counts: it is asked for again soon.
+            Fetched::Answer { .. } | Fetched::Failed { .. } => {
+                self.fees_ns = now.ns.saturating_add(FEES_AGAIN_NS);
+            }
         }
     }
 

@@ -35,7 +35,7 @@ fn effects(link: &mut Link, now_ns: &mut u64) -> Vec<String> {
         while let Some(effect) = link.effect(*now_ns) {
             match effect {
                 Effect::Send(text) => all.push(text),
-                Effect::Fetch(fetch) => all.push(format!("fetch {}", fetch.url)),
+                Effect::Fetch(fetch, _) => all.push(format!("fetch {}", fetch.url)),
                 Effect::Close(cause) => {
                     all.push(format!("close {}", cause.name()));
                     return all;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connector_net::session::{Fetch, FetchFailure, Fetched, Method};
+use connector_net::session::{Fetch, FetchFailure, Fetched, Method, Ticket};
 use tokio::sync::mpsc;
 
 use crate::net::{Net, TlsSetupError, USER_AGENT};
@@ -12,6 +12,18 @@ const WITHIN: Duration = Duration::from_secs(10);
 
 /// Largest answer: the largest REST book and then some. Unit: bytes.
 const BODY_BYTES_MAX: usize = 32 << 20;
+
+/// Longest that a `Retry-After` is taken at its word. Unit: milliseconds.
+const RETRY_AFTER_MS_MAX: u64 = 900_000;
+/// What one that is no number of seconds (a date) is taken for. Unit: milliseconds.
+const RETRY_AFTER_DATE_MS: u64 = 60_000;
+
+/// What a `Retry-After` header asks for. Unit: milliseconds.
+pub(crate) fn retry_after_ms(header: &str) -> u64 {
+    let seconds = header.trim().parse::<u64>();
+    let ms = seconds.map_or(RETRY_AFTER_DATE_MS, |seconds| seconds.saturating_mul(1_000));
+    ms.min(RETRY_AFTER_MS_MAX)
+}
 
 /// Makes requests. Cheap to clone; connections are kept and shared.
 #[derive(Clone, Debug)]
@@ -23,6 +35,7 @@ pub struct Http {
 #[derive(Debug)]
 pub struct End {
     tag: u64,
+    ticket: Ticket,
     url: String,
     request: Vec<u8>,
     result: Result<Answered, FetchFailure>,
@@ -40,6 +53,12 @@ pub struct Answered {
 }
 
 impl End {
+    /// Whose it is.
+    #[must_use]
+    pub const fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
     /// As the link takes it.
     #[must_use]
     pub fn as_fetched(&self) -> Fetched<'_> {
@@ -105,8 +124,7 @@ impl Http {
         let mut answer = request.send().await.map_err(|error| failure(&error))?;
         let status = answer.status().as_u16();
         let retry_after = answer.headers().get("retry-after").and_then(|it| it.to_str().ok());
-        let retry_after_ms = retry_after.and_then(|text| text.trim().parse::<u64>().ok());
-        let retry_after_ms = retry_after_ms.map(|seconds| seconds.saturating_mul(1_000));
+        let retry_after_ms = retry_after.map(retry_after_ms);
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| failure(&error))? {
             if body.len() + chunk.len() > BODY_BYTES_MAX {
@@ -119,13 +137,18 @@ impl Http {
 
     /// Makes a request as a task of the current runtime; its end goes to `back`. Links bound how many
     /// are under way.
-    pub(crate) fn spawn(&self, on: &tokio::runtime::Handle, fetch: Fetch, back: mpsc::Sender<End>) {
+    pub(crate) fn spawn(
+        &self,
+        on: &tokio::runtime::Handle,
+        (fetch, ticket): (Fetch, Ticket),
+        back: mpsc::Sender<End>,
+    ) {
         let http = self.clone();
         on.spawn(async move {
             let result = http.fetch(&fetch).await;
             let Fetch { tag, url, body, .. } = fetch;
             // A link that has gone does not wait for it.
-            let _ = back.send(End { tag, url, request: body.into_bytes(), result }).await;
+            let _ = back.send(End { tag, ticket, url, request: body.into_bytes(), result }).await;
         });
     }
 }

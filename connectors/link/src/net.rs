@@ -35,11 +35,13 @@ pub struct DialError {
     pub cause: Cause,
     /// What was said. Holds no secret.
     pub says: String,
+    /// How long the venue asks to stay away. Unit: milliseconds.
+    pub retry_after_ms: Option<u64>,
 }
 
 impl DialError {
     fn new(cause: Cause, says: impl Into<String>) -> Self {
-        Self { cause, says: says.into() }
+        Self { cause, says: says.into(), retry_after_ms: None }
     }
 }
 
@@ -295,9 +297,14 @@ fn handshake_error(error: &tungstenite::Error) -> DialError {
         let cause = match answer.status().as_u16() {
             401 | 403 => Cause::Unauthorized,
             418 | 429 => Cause::Limited,
+            // The venue is there and cannot now: it is waited for.
+            500..=599 => Cause::Refused,
             _ => Cause::Handshake,
         };
-        return DialError::new(cause, format!("the venue refused with {}", answer.status()));
+        let header = answer.headers().get("retry-after").and_then(|it| it.to_str().ok());
+        let retry_after_ms = header.map(crate::http::retry_after_ms);
+        let says = format!("the venue refused with {}", answer.status());
+        return DialError { cause, says, retry_after_ms };
     }
     let is_cut = matches!(error, tungstenite::Error::Io(_));
     DialError::new(if is_cut { Cause::Broken } else { Cause::Handshake }, error.to_string())

@@ -1,7 +1,9 @@
 //! A link as a task: the runtime sleeps when nothing comes.
 
+use std::time::Duration;
+
 use connector_net::Sink;
-use connector_net::session::{Cause, Effect, Link, Phase};
+use connector_net::session::{Cause, Effect, Endpoint, Link, Phase};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -9,7 +11,7 @@ use tungstenite::Message;
 
 use crate::clock::Clock;
 use crate::http::{End, Http};
-use crate::net::{AsyncSocket, Net, end_cause};
+use crate::net::{AsyncSocket, DialError, Net, end_cause};
 use crate::outlet::{Control, Lost, Outlet, Seen};
 use crate::stamp::ReadAt;
 
@@ -53,7 +55,21 @@ enum Ended {
     Stopped,
 }
 
+/// How an attempt ended.
+enum Dialed {
+    Open(Box<AsyncSocket>, ReadAt),
+    Failed(DialError),
+    Late,
+    Stopped,
+}
+
+/// Frames taken in a row before deadlines, answers and orders are looked at: a socket that is never empty
+/// must not keep them waiting.
+const FRAMES_IN_A_ROW: u32 = 64;
+
 struct Driver<O> {
+    /// Frames since anything else was looked at.
+    in_a_row: u32,
     driven: Driven<O>,
     shared: Shared,
     sink: Sink,
@@ -68,6 +84,7 @@ struct Driver<O> {
 pub async fn drive<O: Outlet>(driven: Driven<O>, shared: Shared) {
     let (ends_in, ends) = mpsc::channel(ENDS_MAX);
     let mut driver = Driver {
+        in_a_row: 0,
         driven,
         shared,
         sink: Sink::default(),
@@ -91,11 +108,17 @@ impl<O: Outlet> Driver<O> {
             }
             let endpoint = self.driven.link.dial(self.shared.clock.now_ns());
             let within = self.shared.clock.real(self.driven.link.settings().dial_within_ns);
-            let dialed = timeout(within, self.shared.net.connect(&endpoint)).await;
-            let ended = match dialed {
-                Ok(Ok((socket, read_at))) => self.open(socket, &read_at).await,
-                Ok(Err(error)) => Ended::By(error.cause, error.says),
-                Err(_) => Ended::By(Cause::Refused, "no connection in time".to_owned()),
+            let ended = match self.dial(&endpoint, within).await {
+                Dialed::Open(socket, read_at) => self.open(*socket, &read_at).await,
+                Dialed::Failed(error) => {
+                    if let Some(ms) = error.retry_after_ms {
+                        let now_ns = self.shared.clock.now_ns();
+                        self.driven.link.hold_off(now_ns, ms.saturating_mul(1_000_000));
+                    }
+                    Ended::By(error.cause, error.says)
+                }
+                Dialed::Late => Ended::By(Cause::Refused, "no connection in time".to_owned()),
+                Dialed::Stopped => Ended::Stopped,
             };
             let at_ns = self.shared.clock.now_ns();
             let (cause, is_over) = match ended {
@@ -111,6 +134,29 @@ impl<O: Outlet> Driver<O> {
             self.view();
             if is_over {
                 return;
+            }
+        }
+    }
+
+    /// Connects, unless it takes too long or the link is told to stop.
+    async fn dial(&mut self, endpoint: &Endpoint, within: Duration) -> Dialed {
+        let net = self.shared.net.clone();
+        let connect = timeout(within, net.connect(endpoint));
+        tokio::pin!(connect);
+        loop {
+            tokio::select! {
+                dialed = &mut connect => {
+                    return match dialed {
+                        Ok(Ok((socket, read_at))) => Dialed::Open(Box::new(socket), read_at),
+                        Ok(Err(error)) => Dialed::Failed(error),
+                        Err(_) => Dialed::Late,
+                    };
+                }
+                told = self.driven.control.recv() => match told {
+                    Some(Control::Stop) | None => return Dialed::Stopped,
+                    // There is nothing to mend before there is a connection.
+                    Some(Control::Mend(_) | Control::Reconnect(_)) => {}
+                },
             }
         }
     }
@@ -147,34 +193,66 @@ impl<O: Outlet> Driver<O> {
                     if let Some(ended) = self.message(message, read_at) {
                         return ended;
                     }
-                }
-                Some(end) = self.ends.recv() => {
-                    self.sink.clear();
-                    let at_ns = self.shared.clock.now_ns();
-                    self.driven.link.fetched(at_ns, &end.as_fetched(), &mut self.sink);
-                    self.publish();
-                }
-                told = self.driven.control.recv() => match told {
-                    Some(Control::Mend(market)) => {
-                        self.sink.clear();
-                        let at_ns = self.shared.clock.now_ns();
-                        self.driven.link.mend(at_ns, market, &mut self.sink);
-                        self.publish();
+                    self.in_a_row += 1;
+                    if self.in_a_row >= FRAMES_IN_A_ROW && self.look_aside() {
+                        return Self::goodbye(&mut socket, self.shared.clock).await;
                     }
-                    Some(Control::Reconnect(cause)) => self.driven.link.give_up(cause),
-                    Some(Control::Stop) | None => {
-                        // A goodbye is polite, not needed.
-                        let pause = self.shared.clock.real(TICK_NS);
-                        let _ = timeout(pause, socket.close(None)).await;
-                        return Ended::Stopped;
+                }
+                Some(end) = self.ends.recv() => self.answered(&end),
+                told = self.driven.control.recv() => {
+                    if self.told(told) {
+                        return Self::goodbye(&mut socket, self.shared.clock).await;
                     }
-                },
+                }
                 _ = ticks.tick() => self.tick(),
             }
         }
     }
 
+    async fn goodbye(socket: &mut AsyncSocket, clock: Clock) -> Ended {
+        // It is polite, not needed.
+        let _ = timeout(clock.real(TICK_NS), socket.close(None)).await;
+        Ended::Stopped
+    }
+
+    /// What waits besides frames. True: told to stop.
+    fn look_aside(&mut self) -> bool {
+        self.tick();
+        while let Ok(end) = self.ends.try_recv() {
+            self.answered(&end);
+        }
+        while let Ok(told) = self.driven.control.try_recv() {
+            if self.told(Some(told)) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn answered(&mut self, end: &End) {
+        self.sink.clear();
+        let at_ns = self.shared.clock.now_ns();
+        self.driven.link.fetched(at_ns, end.ticket(), &end.as_fetched(), &mut self.sink);
+        self.publish();
+    }
+
+    /// True: told to stop.
+    fn told(&mut self, told: Option<Control>) -> bool {
+        match told {
+            Some(Control::Mend(market)) => {
+                self.sink.clear();
+                let at_ns = self.shared.clock.now_ns();
+                self.driven.link.mend(at_ns, market, &mut self.sink);
+                self.publish();
+            }
+            Some(Control::Reconnect(cause)) => self.driven.link.give_up(cause),
+            Some(Control::Stop) | None => return true,
+        }
+        false
+    }
+
     fn tick(&mut self) {
+        self.in_a_row = 0;
         let now_ns = self.shared.clock.now_ns();
         self.driven.outlet.tick();
         if now_ns >= self.driven.link.due_ns() {
@@ -203,10 +281,13 @@ impl<O: Outlet> Driver<O> {
                 let frame = text.as_bytes();
                 self.sink.clear();
                 self.driven.link.text(at_ns, frame, &mut self.sink);
-                self.publish();
+                self.lost.clear();
+                self.driven.outlet.publish(&self.sink, &mut self.lost);
                 self.extra.clear();
                 let Self { driven, sink, extra, .. } = self;
                 driven.link.settle(at_ns, frame, &sink.events, extra);
+                // After it: a snapshot that had no room has not made its market live.
+                mend_lost(&mut self.driven, &mut self.lost, self.shared.clock);
                 if !self.extra.batches.is_empty() {
                     core::mem::swap(&mut self.sink, &mut self.extra);
                     self.publish();
@@ -238,8 +319,9 @@ impl<O: Outlet> Driver<O> {
             let message = match self.driven.link.effect(now_ns)? {
                 Effect::Send(text) => Message::text(text),
                 Effect::Ping(payload) => Message::Ping(payload.to_vec().into()),
-                Effect::Fetch(fetch) => {
-                    self.shared.http.spawn(&self.shared.runtime, fetch, self.ends_in.clone());
+                Effect::Fetch(fetch, ticket) => {
+                    let back = self.ends_in.clone();
+                    self.shared.http.spawn(&self.shared.runtime, (fetch, ticket), back);
                     continue;
                 }
                 Effect::Close(cause) => {
@@ -273,6 +355,11 @@ pub(crate) fn publish<O: Outlet>(
     }
     lost.clear();
     driven.outlet.publish(sink, lost);
+    mend_lost(driven, lost, clock);
+}
+
+/// Asks anew for markets of which events had no room.
+pub(crate) fn mend_lost<O: Outlet>(driven: &mut Driven<O>, lost: &mut Vec<Lost>, clock: Clock) {
     if lost.is_empty() {
         return;
     }

@@ -11,7 +11,7 @@ use tungstenite::{Message, WebSocket};
 use crate::http::End;
 use crate::net::{DialError, Polled, end_cause};
 use crate::outlet::{Control, Lost, Outlet};
-use crate::park::{Driven, ENDS_MAX, Shared, TICK_NS, VIEW_EVERY_NS, publish};
+use crate::park::{Driven, ENDS_MAX, Shared, TICK_NS, VIEW_EVERY_NS, mend_lost, publish};
 use crate::stamp::ReadAt;
 
 /// Polls between two looks at the clock and the channels.
@@ -116,7 +116,7 @@ impl<O: Outlet> Polling<O> {
         if let Ok(end) = self.ends.try_recv() {
             self.sink.clear();
             let at_ns = shared.clock.now_ns();
-            self.driven.link.fetched(at_ns, &end.as_fetched(), &mut self.sink);
+            self.driven.link.fetched(at_ns, end.ticket(), &end.as_fetched(), &mut self.sink);
             self.publish(shared);
         }
         match self.driven.control.try_recv() {
@@ -169,8 +169,22 @@ impl<O: Outlet> Polling<O> {
                 self.driven.link.opened(shared.clock.now_ns(), &mut self.sink);
                 self.publish(shared);
             }
-            Ok(Err(error)) => self.end(error.cause, error.says, shared),
-            Err(TryRecvError::Empty) => {}
+            Ok(Err(error)) => {
+                if let Some(ms) = error.retry_after_ms {
+                    let now_ns = shared.clock.now_ns();
+                    self.driven.link.hold_off(now_ns, ms.saturating_mul(1_000_000));
+                }
+                self.end(error.cause, error.says, shared);
+            }
+            Err(TryRecvError::Empty) => {
+                // Names and a peer that answers byte by byte have no deadline of their own.
+                let within_ns = self.driven.link.settings().dial_within_ns;
+                if let Phase::Dialing { since_ns } = self.driven.link.phase()
+                    && shared.clock.now_ns().saturating_sub(since_ns) > within_ns
+                {
+                    self.end(Cause::Refused, "no connection in time".to_owned(), shared);
+                }
+            }
             Err(TryRecvError::Disconnected) => {
                 self.end(Cause::Refused, "the attempt ended without a result".to_owned(), shared);
             }
@@ -199,10 +213,13 @@ impl<O: Outlet> Polling<O> {
                 let frame = text.as_bytes();
                 self.sink.clear();
                 self.driven.link.text(at_ns, frame, &mut self.sink);
-                self.publish(shared);
+                self.lost.clear();
+                self.driven.outlet.publish(&self.sink, &mut self.lost);
                 self.extra.clear();
                 let Self { driven, sink, extra, .. } = self;
                 driven.link.settle(at_ns, frame, &sink.events, extra);
+                // After it: a snapshot that had no room has not made its market live.
+                mend_lost(&mut self.driven, &mut self.lost, shared.clock);
                 if !self.extra.batches.is_empty() {
                     core::mem::swap(&mut self.sink, &mut self.extra);
                     self.publish(shared);
@@ -231,9 +248,10 @@ impl<O: Outlet> Polling<O> {
             let message = match effect {
                 Effect::Send(text) => Message::text(text),
                 Effect::Ping(payload) => Message::Ping(payload.to_vec().into()),
-                Effect::Fetch(fetch) => {
+                Effect::Fetch(fetch, ticket) => {
                     // The answer comes to `ends`; requests are made elsewhere.
-                    fetch_on(shared, fetch, &self.ends_in);
+                    let back = self.ends_in.clone();
+                    shared.http.spawn(&shared.runtime, (fetch, ticket), back);
                     continue;
                 }
                 Effect::Close(cause) => {
@@ -253,10 +271,6 @@ impl<O: Outlet> Polling<O> {
             }
         }
     }
-}
-
-fn fetch_on(shared: &Shared, fetch: connector_net::session::Fetch, back: &mpsc::Sender<End>) {
-    shared.http.spawn(&shared.runtime, fetch, back.clone());
 }
 
 /// A link that can be moved to the thread that polls it.

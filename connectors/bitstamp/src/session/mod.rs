@@ -375,6 +375,9 @@ impl BitstampSession {
     }
 }
 
+/// A market without a book for so long is lost, whatever its session waits for. Unit: milliseconds.
+const LOST_MS: u64 = 120_000;
+
 impl Protocol for BitstampSession {
     fn decoder(&mut self) -> &mut dyn Decoder {
         &mut self.decoder
@@ -387,7 +390,9 @@ impl Protocol for BitstampSession {
             text_silence_ns: ns(self.settings.silence_ms),
             ping_every_ns: ns(self.settings.silence_ms / 2),
             pong_within_ns: ns(self.settings.silence_ms / 2),
-            snapshot_within_ns: ns(self.settings.snapshot_within_ms),
+            // The session fetches, waits and gives up by rules of its own (a venue that asks for a minute
+            // of quiet gets it); this is for what no rule foresees.
+            snapshot_within_ns: ns(self.settings.snapshot_within_ms.max(LOST_MS)),
             sends_per_s: self.settings.sends_per_s,
             fetches_per_s: self.settings.fetches_per_s,
         }

@@ -149,7 +149,10 @@ impl Budget {
 
     /// The venue said that it was too much: nothing for so long, and half of it for ten minutes.
     pub const fn refused(&mut self, now_ns: u64, wait_ns: u64) {
-        self.closed_until_ns = now_ns.saturating_add(wait_ns);
+        let until_ns = now_ns.saturating_add(wait_ns);
+        if until_ns > self.closed_until_ns {
+            self.closed_until_ns = until_ns;
+        }
         self.halved_until_ns = now_ns.saturating_add(HALVED_NS);
     }
 }

@@ -11,12 +11,9 @@ use engine_model::{Body, Event, Flags, MarketId, Venue};
 use super::backoff::{Backoff, Budget};
 use super::host::host_of;
 use super::view::{
-    Effect, LinkCounts, LinkSettings, LinkView, Phase, Stream, StreamState, Tap, Tapped,
+    Effect, LinkCounts, LinkSettings, LinkView, Phase, Stream, StreamState, Tap, Tapped, Ticket,
 };
-use super::{
-    Alive, Ask, Asks, Cause, Endpoint, Fetch, FetchFailure, Fetched, Manners, Now, Protocol,
-    Secrecy,
-};
+use super::{Alive, Ask, Asks, Cause, Endpoint, Fetch, Fetched, Manners, Now, Protocol, Secrecy};
 use crate::decode::{Input, Sink};
 
 /// Text frames that may wait for the budget. More than the subscriptions of the largest connection.
@@ -27,6 +24,8 @@ const FETCHES_MAX: usize = 256;
 const IN_FLIGHT_MAX: u32 = 8;
 /// Frames in doubt that are remembered: as many as put a venue into quarantine.
 const DOUBTS_KEPT: usize = 16;
+/// A venue that says that it was too much, and not for how long, is left alone so long.
+const LIMITED_NS: u64 = 10 * SECOND_NS;
 /// A second.
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -54,7 +53,10 @@ pub struct Link {
     fetch_budget: Budget,
     in_flight: u32,
     /// Tags of requests under way that are not to be recorded as they are.
-    secret_tags: Vec<(u64, Secrecy)>,
+    /// Number of the connection: answers of another one are nobody's.
+    epoch: u64,
+    /// Not to be dialed before, as the venue said. Unit: Unix nanoseconds.
+    hold_off_ns: u64,
     closing: Option<Cause>,
     streams: Vec<Stream>,
     doubts: VecDeque<u64>,
@@ -104,7 +106,8 @@ impl Link {
             fetches: VecDeque::new(),
             fetch_budget: Budget::new(manners.fetches_per_s),
             in_flight: 0,
-            secret_tags: Vec::new(),
+            epoch: 0,
+            hold_off_ns: 0,
             closing: None,
             streams: streams.collect(),
             doubts: VecDeque::with_capacity(DOUBTS_KEPT),
@@ -181,8 +184,8 @@ impl Link {
         self.backoff.attempt(now_ns);
         self.phase = Phase::Dialing { since_ns: now_ns };
         let endpoint = self.protocol.endpoint(now_ns);
-        // What stands behind the question mark may be a key.
-        endpoint.url.split('?').next().unwrap_or_default().clone_into(&mut self.url);
+        // What stands behind the host may be a key.
+        host_of(&endpoint.url).clone_into(&mut self.url);
         endpoint
     }
 
@@ -203,6 +206,7 @@ impl Link {
     /// The socket is open.
     pub fn opened(&mut self, at_ns: u64, out: &mut Sink) {
         self.counts.opens += 1;
+        self.epoch += 1;
         self.phase = Phase::Open { since_ns: at_ns };
         (self.last_heard_ns, self.last_text_ns, self.last_ping_ns) = (at_ns, at_ns, at_ns);
         self.pinged = None;
@@ -270,17 +274,17 @@ impl Link {
     }
 
     /// A request ended.
-    pub fn fetched(&mut self, at_ns: u64, end: &Fetched<'_>, out: &mut Sink) {
-        self.in_flight = self.in_flight.saturating_sub(1);
-        if !matches!(self.phase, Phase::Open { .. }) {
-            // Of a connection that is gone: nobody waits for it.
+    ///
+    /// The answer to a request of an earlier connection is dropped: what it states may be older than
+    /// anything that this connection has said.
+    pub fn fetched(&mut self, at_ns: u64, ticket: Ticket, end: &Fetched<'_>, out: &mut Sink) {
+        if ticket.epoch != self.epoch || !matches!(self.phase, Phase::Open { .. }) {
             return;
         }
+        self.in_flight = self.in_flight.saturating_sub(1);
         let now = self.now(at_ns);
         let from = out.events.len();
-        let (Fetched::Answer { tag, .. } | Fetched::Failed { tag, .. }) = *end;
-        let secret = self.secret_tags.iter().position(|(known, _)| *known == tag);
-        let secrecy = secret.map(|index| self.secret_tags.swap_remove(index).1).unwrap_or_default();
+        let secrecy = ticket.secrecy;
         match *end {
             Fetched::Answer { status: 200..=299, url, request, body, .. } => {
                 // A decoder may look at the address: it is given what a recording would give it.
@@ -418,10 +422,8 @@ impl Link {
             let fetch = self.fetches.pop_front()?;
             self.counts.fetches += 1;
             self.in_flight += 1;
-            if fetch.secrecy != Secrecy::Public {
-                self.secret_tags.push((fetch.tag, fetch.secrecy));
-            }
-            return Some(Effect::Fetch(fetch));
+            let ticket = Ticket { epoch: self.epoch, secrecy: fetch.secrecy };
+            return Some(Effect::Fetch(fetch, ticket));
         }
         None
     }
@@ -441,6 +443,10 @@ impl Link {
         }
         self.protocol.closed(now, cause);
         let mut dial_ns = self.backoff.ended(at_ns, open_ns);
+        if cause == Cause::Limited {
+            dial_ns = dial_ns.max(at_ns.saturating_add(LIMITED_NS));
+        }
+        dial_ns = dial_ns.max(core::mem::take(&mut self.hold_off_ns));
         let since = at_ns.saturating_sub(300 * SECOND_NS);
         let recent = self.doubts.iter().filter(|doubt| **doubt >= since).count();
         if recent >= self.settings.doubts_in_five {
@@ -452,7 +458,6 @@ impl Link {
         self.sends.clear();
         self.fetches.clear();
         self.in_flight = 0;
-        self.secret_tags.clear();
         self.closing = None;
         for stream in &mut self.streams {
             stream.state = StreamState::Waiting;
@@ -463,6 +468,11 @@ impl Link {
     /// Keeps what was said about the last failure, for reports.
     pub fn explain(&mut self, says: String) {
         self.last_error = says;
+    }
+
+    /// The venue said how long to stay away.
+    pub fn hold_off(&mut self, now_ns: u64, wait_ns: u64) {
+        self.hold_off_ns = now_ns.saturating_add(wait_ns);
     }
 
     /// Ends the connection when the owner next asks for an effect.
@@ -570,10 +580,5 @@ impl Link {
         let mut asks = core::mem::take(&mut self.asks);
         self.protocol.resync(now, market, out, &mut asks);
         self.take_asks(now, asks);
-    }
-
-    /// A request that could not be made: told to the protocol as its end.
-    pub fn fetch_failed(&mut self, at_ns: u64, tag: u64, why: FetchFailure, out: &mut Sink) {
-        self.fetched(at_ns, &Fetched::Failed { tag, why }, out);
     }
 }

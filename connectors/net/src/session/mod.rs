@@ -17,7 +17,7 @@ pub use alive::Alive;
 pub use backoff::{Backoff, BackoffSpec, Budget, Jitter};
 pub use link::Link;
 pub use view::{
-    Effect, LinkCounts, LinkSettings, LinkView, Phase, Stream, StreamState, Tap, Tapped,
+    Effect, LinkCounts, LinkSettings, LinkView, Phase, Stream, StreamState, Tap, Tapped, Ticket,
 };
 
 use crate::decode::{Decoder, Sink};

@@ -3,7 +3,7 @@
 use engine_model::{MarketId, Venue};
 
 use super::backoff::BackoffSpec;
-use super::{Cause, Fetch};
+use super::{Cause, Fetch, Secrecy};
 
 /// A second.
 const SECOND_NS: u64 = 1_000_000_000;
@@ -163,10 +163,19 @@ pub enum Effect {
     Send(String),
     /// Send a ping with this payload.
     Ping([u8; 8]),
-    /// Make a request; its end is told to [`super::Link::fetched`].
-    Fetch(Fetch),
+    /// Make a request; its end is told to [`super::Link::fetched`] with the ticket.
+    Fetch(Fetch, Ticket),
     /// Close the socket, then tell [`super::Link::ended`].
     Close(Cause),
+}
+
+/// Whose request it is, and what may be written down of its answer: comes back with its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// Number of the connection that asked.
+    pub(super) epoch: u64,
+    /// What may be written down.
+    pub(super) secrecy: Secrecy,
 }
 
 /// What a decoder was given, for a recording.

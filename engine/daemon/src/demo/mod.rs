@@ -208,6 +208,13 @@ fn run(args: &DemoArgs) -> Result<report::Demo, Failure> {
     let begin_seq = ended.report.begin_seq;
     let grids = books::grids_of(dir, begin_seq)?;
     let recv_ns = settled_at.load(Ordering::SeqCst);
+    if recv_ns == 0 {
+        return Err(Failure::new(
+            Exit::Finding,
+            format!("interrupted before {} s were over; nothing was compared", args.seconds),
+            format!("riptide verify {} shows what was recorded", dir.display()),
+        ));
+    }
     let end = books::Until { recv_ns, ..books::Until::END };
     let compared = books::compare(
         &compared_config,

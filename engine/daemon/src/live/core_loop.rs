@@ -104,6 +104,8 @@ pub struct CoreLoop {
     watch_ns: u64,
     stop_input: Arc<AtomicBool>,
     failed: Option<WriterGone>,
+    /// A step has panicked: what it left behind is not to be used.
+    is_broken: bool,
     /// Requests to mend that found the link's channel full.
     pub mends_refused: u64,
 }
@@ -135,8 +137,21 @@ impl CoreLoop {
             watch_ns: 0,
             stop_input: Arc::new(AtomicBool::new(false)),
             failed: None,
+            is_broken: false,
             mends_refused: 0,
         }
+    }
+
+    /// A step has panicked: nothing is taken, said or ended any more.
+    pub const fn break_down(&mut self) {
+        self.is_broken = true;
+        self.failed = Some(WriterGone);
+    }
+
+    /// Whether a step has panicked.
+    #[must_use]
+    pub const fn is_broken(&self) -> bool {
+        self.is_broken
     }
 
     /// Whether what is decided can still be recorded. Where not, nothing is taken any more.
@@ -367,5 +382,5 @@ impl CoreLoop {
 
 /// Whether the core finds this by itself, where the reader's decoder does not.
 const fn is_own(reason: DoubtReason) -> bool {
-    matches!(reason, DoubtReason::Crossed | DoubtReason::OutOfRange)
+    matches!(reason, DoubtReason::Crossed | DoubtReason::OutOfRange | DoubtReason::Lost)
 }

@@ -50,23 +50,45 @@ impl Wake for WakeCore {
     }
 }
 
+/// Ends the run when the thread or task that holds it panics: a reader that has gone would leave its books
+/// standing as they were.
+struct Fatal(Arc<AtomicBool>);
+
+impl Drop for Fatal {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+/// Steps a core that shares its thread with the readers. A panic in it must not be taken for a reader's:
+/// the core takes nothing any more, and the run ends.
+fn step_inline(core: &RefCell<CoreLoop>, over: &AtomicBool, step: impl FnOnce(&mut CoreLoop)) {
+    let mut core = core.borrow_mut();
+    let stepped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| step(&mut core)));
+    if stepped.is_err() {
+        core.break_down();
+        over.store(true, Ordering::SeqCst);
+    }
+}
+
 /// The outlet of a reader that shares the core's thread: the core steps as soon as a batch is there.
 struct InlineOutlet {
     ring: RingOutlet<NoWake>,
     core: Rc<RefCell<CoreLoop>>,
+    over: Arc<AtomicBool>,
 }
 
 impl Outlet for InlineOutlet {
     fn publish(&mut self, sink: &Sink, lost: &mut Vec<Lost>) {
         self.ring.publish(sink, lost);
-        let mut core = self.core.borrow_mut();
-        while core.drain() {}
+        step_inline(&self.core, &self.over, |core| while core.drain() {});
     }
 
     fn tick(&mut self) {
         self.ring.tick();
-        let mut core = self.core.borrow_mut();
-        while core.drain() {}
+        step_inline(&self.core, &self.over, |core| while core.drain() {});
     }
 }
 
@@ -161,9 +183,14 @@ impl Parts {
         };
         let mut links = Vec::new();
         for (Loose { link, control, seen }, ring) in waiting {
-            let outlet = InlineOutlet { ring, core: Rc::clone(&core) };
+            let over = Arc::clone(&self.core_over);
+            let outlet = InlineOutlet { ring, core: Rc::clone(&core), over: Arc::clone(&over) };
             let driven = Driven { link, outlet, control, seen };
-            links.push(tokio::task::spawn_local(drive(driven, shared.clone())));
+            let shared = shared.clone();
+            links.push(tokio::task::spawn_local(async move {
+                let _fatal = Fatal(over);
+                drive(driven, shared).await;
+            }));
         }
         let mut orders = self.orders;
         let mut ticks = tokio::time::interval(CORE_SLEEP);
@@ -176,9 +203,11 @@ impl Parts {
                     }
                 }
                 _ = ticks.tick() => {
-                    let mut core = core.borrow_mut();
-                    while core.drain() {}
-                    core.time();
+                    step_inline(&core, &self.core_over, |core| {
+                        while core.drain() {}
+                        core.time();
+                    });
+                    let core = core.borrow();
                     self.open_trades.store(core.open_trades(), Ordering::Relaxed);
                     if !core.is_recorded() {
                         self.core_over.store(true, Ordering::SeqCst);
@@ -186,13 +215,21 @@ impl Parts {
                 }
             }
         }
-        // The links were told to stop before; one that hangs in a send is dropped with the runtime.
-        for link in links {
-            let _ = tokio::time::timeout(Duration::from_secs(1), link).await;
+        // The links were told to stop before; one that hangs in a send is given up.
+        let mut failed = false;
+        for mut link in links {
+            match tokio::time::timeout(Duration::from_secs(1), &mut link).await {
+                Ok(ended) => failed |= ended.is_err_and(|error| error.is_panic()),
+                Err(_) => {
+                    link.abort();
+                    // Aborted at its next await, which is where it hangs.
+                    failed |= link.await.is_err_and(|error| error.is_panic());
+                }
+            }
         }
-        core.borrow_mut().drain();
+        step_inline(&core, &self.core_over, |core| while core.drain() {});
         match Rc::try_unwrap(core) {
-            Ok(core) => end(core.into_inner()),
+            Ok(core) => end(core.into_inner(), failed),
             Err(_) => unreachable!("Invariant: links that were dropped hold nothing"),
         }
     }
@@ -226,11 +263,13 @@ impl Parts {
                 runtime: cold.handle.clone(),
             };
             let name = format!("read-{}", venue.name());
+            let over = Arc::clone(&self.core_over);
             readers.push(Self::spawn(&name, cpu, &self.say, move || {
+                let _fatal = Fatal(Arc::clone(&over));
                 if wait == Wait::Spin {
                     spin(driven, &shared);
                 } else {
-                    read_parked(driven, &shared);
+                    read_parked(driven, &shared, &over);
                 }
             })?);
         }
@@ -246,7 +285,7 @@ impl Parts {
             // Nobody else sets it: the thread is new.
             let _ = wake.thread.set(std::thread::current());
             let core = step_apart(core, &mut orders, wait, &wake, &over, &open_trades);
-            end(core)
+            end(core, false)
         })?;
         Ok((core, readers))
     }
@@ -289,14 +328,25 @@ fn runtime() -> tokio::runtime::Runtime {
     )
 }
 
-fn read_parked<O: Outlet + 'static>(links: Vec<Driven<O>>, shared: &Shared) {
+fn read_parked<O: Outlet + 'static>(
+    links: Vec<Driven<O>>,
+    shared: &Shared,
+    over: &Arc<AtomicBool>,
+) {
+    let over = Arc::clone(over);
     let runtime = runtime();
     let local = tokio::task::LocalSet::new();
     let own = Shared { runtime: runtime.handle().clone(), ..shared.clone() };
     local.block_on(&runtime, async move {
         let tasks: Vec<_> = links
             .into_iter()
-            .map(|link| tokio::task::spawn_local(drive(link, own.clone())))
+            .map(|link| {
+                let (over, own) = (Arc::clone(&over), own.clone());
+                tokio::task::spawn_local(async move {
+                    let _fatal = Fatal(over);
+                    drive(link, own).await;
+                })
+            })
             .collect();
         for task in tasks {
             if let Err(error) = task.await
@@ -371,8 +421,8 @@ fn step_apart(
     core
 }
 
-fn end(core: CoreLoop) -> CoreEnd {
-    let mends_refused = core.mends_refused;
+fn end(core: CoreLoop, reader_failed: bool) -> CoreEnd {
+    let (mends_refused, is_broken) = (core.mends_refused, core.is_broken());
     let (driver, is_recorded) = core.end();
-    CoreEnd { driver, is_recorded, mends_refused }
+    CoreEnd { driver, is_recorded, is_broken: is_broken || reader_failed, mends_refused }
 }

@@ -23,6 +23,8 @@ use crate::record::{RecordOptions, Recording};
 
 /// How often a start that waits says what it waits for.
 const SAY_EVERY: Duration = Duration::from_secs(5);
+/// A stop has at least so long, whatever is configured.
+const STOP_MIN: Duration = Duration::from_secs(2);
 /// How often the journal's disk is looked at.
 const DISK_EVERY: Duration = Duration::from_secs(1);
 /// How often the supervisor looks.
@@ -182,6 +184,24 @@ fn record(
     }))
 }
 
+/// A stop that was asked for before the start was over.
+fn interrupted() -> Failure {
+    Failure::new(
+        Exit::Finding,
+        "stopped before it was ready",
+        "start it again when you want it to run",
+    )
+}
+
+/// A stop that was not waited for.
+fn late(why: &str) -> Failure {
+    Failure::new(
+        Exit::Internal,
+        format!("{why}: the journal's newest records may be missing"),
+        "the next start says what was cut off, if anything",
+    )
+}
+
 /// Why a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Why {
@@ -211,9 +231,18 @@ impl Run {
         let at_end = self.at_end.take();
         let recorded = Arc::clone(&self.recorded);
         let stop_ms = u64::from(config.runtime.stop_ms);
-        let (live, why) = runtime.block_on(async {
+        let outcome = runtime.block_on(async {
             let mut signals = Signals::new()?;
-            let live = self.boot().await?;
+            let live = {
+                let boot = self.boot();
+                tokio::pin!(boot);
+                let [first, second] = &mut signals.stop;
+                tokio::select! {
+                    booted = &mut boot => booted?,
+                    _ = first.recv() => return Err(interrupted()),
+                    _ = second.recv() => return Err(interrupted()),
+                }
+            };
             let why = supervise(&live, &mut signals, seconds, clock, &say).await;
             if let (Ok(Why::Over), Some(at_end)) = (&why, at_end) {
                 at_end();
@@ -225,10 +254,22 @@ impl Run {
             } else {
                 finish_trades(&live, &mut signals, stop_ms, &say).await;
             }
-            Ok::<_, Failure>((live, why))
-        })?;
-        say("stopping: readers, core, journal");
-        let ended = live.stop();
+            say("stopping: readers, core, journal");
+            let stopping = tokio::task::spawn_blocking(move || live.stop());
+            let [first, second] = &mut signals.stop;
+            let ended = tokio::select! {
+                ended = stopping => ended.unwrap_or_else(|_| Err(late("a thread failed"))),
+                _ = first.recv() => Err(late("told to stop twice")),
+                _ = second.recv() => Err(late("told to stop twice")),
+                () = tokio::time::sleep(Duration::from_millis(stop_ms).max(STOP_MIN)) => {
+                    Err(late("the stop took longer than [runtime] stop_ms"))
+                }
+            };
+            Ok::<_, Failure>((ended, why))
+        });
+        // What still hangs (a name that is being resolved) does not hold up the end.
+        runtime.shutdown_background();
+        let (ended, why) = outcome?;
         let recording = recorded.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(recording) = recording {
             let it = recording.finish()?;
@@ -311,6 +352,7 @@ async fn supervise(
     let mut told: Vec<(String, bool)> = Vec::new();
     let mut live_ns: Option<u64> = None;
     let mut said = std::time::Instant::now();
+    let mut problems: Vec<String> = Vec::new();
     let mut disk_at = std::time::Instant::now();
     live.look_at_disk();
     let mut looks = tokio::time::interval(LOOK_EVERY);
@@ -332,11 +374,23 @@ async fn supervise(
         let views = live.views();
         for view in &views {
             if live_ns.is_none()
-                && let Some(failure) = permanent(view)
+                && let Some(failure) = permanent(view, live.nodes())
             {
                 return Err(failure);
             }
             tell_change(view, live, &mut told, say);
+            for problem in &view.problems {
+                let line = format!("{}: {problem}", view.name);
+                if !problems.contains(&line) {
+                    say(&line);
+                    problems.push(line);
+                }
+            }
+            if live_ns.is_none()
+                && let Some(failure) = misconfigured(view)
+            {
+                return Err(failure);
+            }
         }
         let is_live = views.len() == live.seen.len() && views.iter().all(LinkView::is_live);
         if is_live && live_ns.is_none() {
@@ -375,9 +429,23 @@ fn tell_change(view: &LinkView, live: &Live, told: &mut Vec<(String, bool)>, say
     } else {
         say(&format!("{}: not live: {}", view.name, state_of(view, live)));
     }
-    for problem in &view.problems {
-        say(&format!("{}: {problem}", view.name));
-    }
+}
+
+/// What an operator has to mend before it can start: a key that the venue refuses, or a market that it does
+/// not know.
+fn misconfigured(view: &LinkView) -> Option<Failure> {
+    let venue = view.venue.name();
+    view.problems.iter().find_map(|problem| {
+        let text = problem.to_ascii_lowercase();
+        let (key, hint) = if text.contains("key") || text.contains("authenticat") {
+            (format!("[venues.{venue}] key_name and key_file"), "check the key and its permissions")
+        } else if ["symbol", "market", "pool", "product"].iter().any(|word| text.contains(word)) {
+            ("[[markets]] symbol".to_owned(), "check the market's symbol or address")
+        } else {
+            return None;
+        };
+        Some(Failure::new(Exit::BadConfig, format!("{key}: {venue}: {problem}"), hint))
+    })
 }
 
 fn state_of(view: &LinkView, live: &Live) -> String {

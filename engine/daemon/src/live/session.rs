@@ -31,6 +31,8 @@ use crate::replay::tables::{from_config, settings_from};
 
 /// Requests that a link may have waiting from outside.
 const CONTROLS_MAX: usize = 256;
+/// Times that a full channel is told to stop, ten milliseconds apart.
+const STOP_TRIES: u32 = 200;
 /// Orders that the core may have waiting.
 const ORDERS_MAX: usize = 64;
 
@@ -115,12 +117,15 @@ pub struct Live {
     tables: Tables,
     names: Names,
     instance: String,
+    nodes: usize,
 }
 
 /// What the core's thread leaves.
 pub(super) struct CoreEnd {
     pub(super) driver: Driver,
     pub(super) is_recorded: bool,
+    /// A step of the core, or a reader, has panicked.
+    pub(super) is_broken: bool,
     pub(super) mends_refused: u64,
 }
 
@@ -290,8 +295,15 @@ impl Live {
             journal_dir: options.journal_dir,
             tables,
             names,
+            nodes: options.config.venues.nodes.len(),
             instance: options.config.runtime.instance,
         })
+    }
+
+    /// Nodes of the chain that are configured.
+    #[must_use]
+    pub const fn nodes(&self) -> usize {
+        self.nodes
     }
 
     /// Where the journal lies.
@@ -335,8 +347,15 @@ impl Live {
     /// [`Failure`] where the journal could not be written to its end, or a thread failed.
     pub fn stop(self) -> Result<Ended, Failure> {
         for control in &self.controls {
-            // A full channel is told again below, by being closed.
-            let _ = control.try_send(Control::Stop);
+            // Readers take what waits in every state; one that has ended takes nothing and needs none.
+            for _ in 0..STOP_TRIES {
+                match control.try_send(Control::Stop) {
+                    Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => break,
+                    Err(mpsc::error::TrySendError::Full(_)) => {
+                        std::thread::sleep(std::time::Duration::from_millis(10));
+                    }
+                }
+            }
         }
         let Self { controls, readers, core, journal, latency, orders, .. } = self;
         drop(controls);
@@ -347,7 +366,7 @@ impl Live {
         let _ = orders.blocking_send(Order::Stop);
         let ended = core.join();
         // The journal ends when the core's side of its rings is gone, also where the core failed.
-        let Ok(CoreEnd { driver, is_recorded, mends_refused }) = ended else {
+        let Ok(CoreEnd { driver, is_recorded, is_broken, mends_refused }) = ended else {
             let written = journal.finish().map_err(|error| failure(&error));
             return Err(written.err().unwrap_or_else(|| internal("the core's thread failed")));
         };
@@ -356,8 +375,8 @@ impl Live {
         drop(recorder);
         let written = journal.finish().map_err(|error| failure(&error))?;
         let latencies = latency.finish()?;
-        if failed {
-            return Err(internal("a reader's thread failed"));
+        if failed || is_broken {
+            return Err(internal("a thread failed"));
         }
         let links = self.seen.iter().filter_map(Seen::get).collect();
         let journal_dir = self.journal_dir;
@@ -375,7 +394,7 @@ fn internal(what: &str) -> Failure {
 
 /// What stands in the way of a link for good: named by the key of the configuration.
 #[must_use]
-pub fn permanent(view: &LinkView) -> Option<Failure> {
+pub fn permanent(view: &LinkView, nodes: usize) -> Option<Failure> {
     let venue = view.venue.name();
     let (key, hint) = match (view.last_end?, view.venue) {
         (Cause::Dns, Venue::Solana) => ("ws_urls", "check the host's name"),
@@ -390,7 +409,8 @@ pub fn permanent(view: &LinkView) -> Option<Failure> {
         (Cause::Handshake, _) => ("ws_url", "nothing there speaks WebSocket: check the address"),
         _ => return None,
     };
-    if view.counts.opens > 0 {
+    // A chain has several nodes: the session walks them, and says what is wrong with each.
+    if view.counts.opens > 0 || view.venue == Venue::Solana && nodes > 1 {
         return None;
     }
     let says = format!("[venues.{venue}] {key}: {}", view.last_error);

@@ -198,8 +198,16 @@ impl Collector {
                     self.trades.push(*end);
                 }
             }
-            Decision::Halt(change) => self.halts.push((decided.at_ns, *change)),
-            Decision::Warned(warning) => self.warnings.push((decided.at_ns, *warning)),
+            Decision::Halt(change) => {
+                if self.halts.len() < KEPT_MAX {
+                    self.halts.push((decided.at_ns, *change));
+                }
+            }
+            Decision::Warned(warning) => {
+                if self.warnings.len() < KEPT_MAX {
+                    self.warnings.push((decided.at_ns, *warning));
+                }
+            }
             Decision::Approved { .. }
             | Decision::Sent(_)
             | Decision::Answered { .. }
