@@ -102,6 +102,8 @@ fn run(
 ) -> Ended {
     let mut sets = emulated.sets();
     sets.push(format!("runtime.wait=\"{wait}\""));
+    // The feed that was recorded: the current one says what a tenth of a second has changed in one frame.
+    sets.push("venues.gemini.feed=\"v2\"".to_owned());
     let config = Config::parse_with("soak", CONFIG, &sets).expect("a good configuration");
     let run = Run {
         config,
