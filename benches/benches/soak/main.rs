@@ -113,6 +113,7 @@ fn run(
         journal_dir: Some(dir.join("journal")),
         seconds: Some(seconds),
         record: None,
+        recorded: Arc::default(),
         clock: Clock::new(),
         links: LinkSettings::default(),
         observer: Box::new(Counter(batches)),

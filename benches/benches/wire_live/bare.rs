@@ -37,7 +37,9 @@ pub(crate) fn receive(address: &str, seconds: u64) -> Vec<Sample> {
             match message.expect("the connection stays").expect("frames are whole") {
                 Message::Text(text) => frames.push((at_ns, text)),
                 Message::Ping(_) | Message::Pong(_) => {}
-                other => panic!("{other:?} from an emulated venue"),
+                other @ (Message::Binary(_) | Message::Close(_) | Message::Frame(_)) => {
+                    panic!("{other:?} from an emulated venue")
+                }
             }
         }
         frames

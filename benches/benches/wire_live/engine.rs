@@ -77,6 +77,7 @@ pub(crate) fn receive(
         journal_dir: Some(dir.to_owned()),
         seconds: Some(seconds),
         record: None,
+        recorded: Arc::default(),
         clock,
         links: LinkSettings::default(),
         observer: Box::new(Notes { notes: Vec::with_capacity(NOTES), sender }),

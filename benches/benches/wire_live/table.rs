@@ -20,6 +20,8 @@ pub(crate) struct Sample {
 pub(crate) struct Phase {
     /// Which lane.
     pub(crate) lane: usize,
+    /// Which round.
+    pub(crate) round: u64,
     /// Number of its connection at the venue, from 1.
     pub(crate) connection: u64,
     /// What it received.
@@ -61,6 +63,24 @@ pub(crate) fn ways(phases: &[&Phase], writes: &Writes, only_updates: bool) -> Ve
         }
     }
     ways
+}
+
+/// What a lane adds to the first lane: in each round the difference of the medians from the write to the
+/// decision, and of these the median. Unit: nanoseconds.
+pub(crate) fn above_ns(phases: &[Phase], lane: usize, writes: &Writes, only_updates: bool) -> i64 {
+    let median = |phase: &Phase| {
+        let ways = ways(&[phase], writes, only_updates);
+        let [p50, ..] = quantiles(ways.iter().map(|way| way.decided_ns).collect());
+        i64::try_from(p50).unwrap_or(i64::MAX)
+    };
+    let own = phases.iter().filter(|phase| phase.lane == lane);
+    let differences = own.filter_map(|phase| {
+        let bare = phases.iter().find(|it| it.lane == 0 && it.round == phase.round)?;
+        Some(median(phase) - median(bare))
+    });
+    let mut differences: Vec<i64> = differences.collect();
+    differences.sort_unstable();
+    differences.get(differences.len() / 2).copied().unwrap_or(0)
 }
 
 /// Quantiles: p50, p90, p99.
