@@ -116,6 +116,7 @@ fn the_example_shows_every_key() {
         execution::KEYS,
         journal::KEYS,
         venues::GEMINI_KEYS,
+        venues::BITSTAMP_KEYS,
         venues::SOLANA_KEYS,
         runtime::KEYS,
     ]
@@ -715,6 +716,8 @@ fn venues_and_runtime_are_refused_politely() {
             "same order",
         ),
         ("venues.solana.hold_ms=99", "out of range", "100 to 5000"),
+        ("venues.bitstamp.audit_every_ms=999", "out of range", "1000 to 3600000"),
+        ("venues.gemini.audit_every_ms=0", "out of range", "1000 to 3600000"),
         ("runtime.wait=\"sleep\"", "sleep", "park"),
         ("runtime.ring_events=1", "out of range", "1024"),
         ("runtime.key=\"x\"", "unknown key \"key\"", ""),

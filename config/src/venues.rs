@@ -51,6 +51,9 @@ pub struct ExchangeAccess {
     pub key: Option<KeyRef>,
     /// Whether trade prints are subscribed to. Default: true.
     pub trades: bool,
+    /// How often each streamed book is compared with the one that requests give. Gemini and Bitstamp.
+    /// Unit: milliseconds. 1,000 to 3,600,000, default 60,000.
+    pub audit_every_ms: u32,
 }
 
 /// A node of the chain.
@@ -90,6 +93,7 @@ impl Default for Venues {
             rest_url: rest_url.to_owned(),
             key: None,
             trades: true,
+            audit_every_ms: 60_000,
         };
         Self {
             coinbase: at("wss://advanced-trade-ws.coinbase.com", "https://api.coinbase.com"),
@@ -121,11 +125,21 @@ impl Venues {
 }
 
 const VENUE_KEYS: &[&str] = &["coinbase", "gemini", "bitstamp", "solana"];
-/// Keys of an exchange; Gemini's have one more.
+/// Keys of an exchange; those without numbers in their feed have one more, Gemini's two.
 pub(crate) const EXCHANGE_KEYS: &[&str] =
     &["ws_url", "rest_url", "key_name", "key_file", "key_credential", "trades"];
-pub(crate) const GEMINI_KEYS: &[&str] =
-    &["ws_url", "rest_url", "key_name", "key_file", "key_credential", "trades", "feed"];
+pub(crate) const BITSTAMP_KEYS: &[&str] =
+    &["ws_url", "rest_url", "key_name", "key_file", "key_credential", "trades", "audit_every_ms"];
+pub(crate) const GEMINI_KEYS: &[&str] = &[
+    "ws_url",
+    "rest_url",
+    "key_name",
+    "key_file",
+    "key_credential",
+    "trades",
+    "audit_every_ms",
+    "feed",
+];
 pub(crate) const SOLANA_KEYS: &[&str] =
     &["rpc_urls", "ws_urls", "tip_url", "hold_ms", "provisional"];
 
@@ -154,10 +168,12 @@ pub(crate) fn read(root: &Table, problems: &mut Problems<'_>) -> Venues {
                     "wss://api.gemini.com".clone_into(&mut venues.gemini.ws_url);
                 }
                 exchange(&section, &mut venues.gemini, problems);
+                audit(&section, &mut venues.gemini, problems);
             }
             "bitstamp" => {
-                let section = Section::open(label, at, inner, EXCHANGE_KEYS, problems);
+                let section = Section::open(label, at, inner, BITSTAMP_KEYS, problems);
                 exchange(&section, &mut venues.bitstamp, problems);
+                audit(&section, &mut venues.bitstamp, problems);
             }
             _ => {
                 let section = Section::open(label, at, inner, SOLANA_KEYS, problems);
@@ -188,6 +204,11 @@ fn exchange(section: &Section<'_>, access: &mut ExchangeAccess, problems: &mut P
         (None, Some(_)) => section.missing("key_name", problems),
         (None, None) => {}
     }
+}
+
+fn audit(section: &Section<'_>, access: &mut ExchangeAccess, problems: &mut Problems<'_>) {
+    let every = integer_u32(1_000..=3_600_000);
+    access.audit_every_ms = section.or("audit_every_ms", access.audit_every_ms, problems, every);
 }
 
 fn chain(section: &Section<'_>, venues: &mut Venues, problems: &mut Problems<'_>) {

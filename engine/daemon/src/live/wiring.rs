@@ -202,6 +202,7 @@ fn gemini_settings(
     };
     settings.rest_url.clone_from(&access.rest_url);
     settings.key = key;
+    settings.audit_every_ms = access.audit_every_ms.into();
     if !access.trades {
         settings.streams.clear();
     }
@@ -218,6 +219,7 @@ fn bitstamp_settings(
     settings.ws_url.clone_from(&access.ws_url);
     settings.rest_url = format!("{}/api/v2", access.rest_url);
     settings.key = key;
+    settings.audit_every_ms = access.audit_every_ms.into();
     settings
 }
 
