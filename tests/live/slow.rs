@@ -11,7 +11,7 @@ use crate::story::Story;
 const PAUSE_MS: u64 = 5_000;
 
 /// Slots of a ring: the largest snapshot of the emulated venues, and little more.
-const RING_EVENTS: u32 = 4_096;
+const RING_EVENTS: u32 = 2_048;
 
 fn paused(wait: &'static str) -> Story {
     let stage = Stage {
