@@ -134,7 +134,7 @@ fn put_in_list(
 }
 
 /// What a table in a list answers to.
-fn names_of(item: &Node) -> Vec<String> {
+pub(crate) fn names_of(item: &Node) -> Vec<String> {
     let Value::Table(table) = &item.value else { return Vec::new() };
     let text = |key: &str| match table.get(key).map(|entry| &entry.node.value) {
         Some(Value::Text(text)) => Some(text.clone()),

@@ -3,6 +3,9 @@
 //! Derived values (cached pool paths, which pairs a market concerns) are made anew; what they are
 //! made from is saved, so that a restored core goes on exactly as the saved one would have. Saved
 //! between batches only.
+//!
+//! A run may also begin with the state of the run before, over tables and settings of its own: see
+//! [`State::continue_into`].
 
 use alloc::vec::Vec;
 
@@ -72,6 +75,27 @@ saved! {
         wall_offset_ns: i64,
         balances: Balances,
         pair_scale_ppm: Vec<u32>,
+        configured: Configured,
+    }
+}
+
+/// Levels that the configuration gave and events may have replaced: where another configuration
+/// gives another one, it counts, and where it gives the same, what events told does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Configured {
+    /// By market. Unit: parts per million.
+    taker_fee_ppm: Vec<u32>,
+    priority_fee: Option<u64>,
+    tip: Option<u64>,
+}
+
+impl Configured {
+    fn of(tables: &Tables) -> Self {
+        Self {
+            taker_fee_ppm: tables.markets.iter().map(|spec| spec.taker_fee_ppm).collect(),
+            priority_fee: tables.costs.priority_fee.start,
+            tip: tables.costs.tip.start,
+        }
     }
 }
 
@@ -102,6 +126,30 @@ pub struct State {
 
 impl Serialize for Core {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.write(self.seq, serializer)
+    }
+}
+
+/// A core whose run has ended: its state with the number of the record that says so.
+#[derive(Debug)]
+pub struct Ended<'a>(pub &'a Core);
+
+impl Ended<'_> {
+    /// The number of that record.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        self.0.seq + 1
+    }
+}
+
+impl Serialize for Ended<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.write(self.seq(), serializer)
+    }
+}
+
+impl Core {
+    fn write<S: Serializer>(&self, seq: u64, serializer: S) -> Result<S::Ok, S::Error> {
         assert!(!self.is_in_batch(), "Invariant: a state is saved between batches");
         let (world, desk) = (&self.world, self.desk.state());
         let core = CoreWritten {
@@ -109,13 +157,14 @@ impl Serialize for Core {
             batch: &self.batch,
             tracker: &self.tracker,
             timers: &self.timers,
-            seq: &self.seq,
+            seq: &seq,
             now_ns: &self.now_ns,
             has_begun: &self.has_begun,
             batches: &self.batches,
             digest: &self.digest,
             desk,
         };
+        let configured = Configured::of(&world.tables);
         let rest = WorldWritten {
             tradable: &world.tradable,
             taker_fee_ppm: &world.taker_fee_ppm,
@@ -129,6 +178,7 @@ impl Serialize for Core {
             wall_offset_ns: &world.wall_offset_ns,
             balances: &world.balances,
             pair_scale_ppm: &world.pair_scale_ppm,
+            configured: &configured,
         };
         let mut fields = serializer.serialize_struct("State", 4)?;
         fields.serialize_field("layout", &LAYOUT)?;
@@ -262,6 +312,60 @@ impl State {
         core.batches = saved.batches;
         core.digest = saved.digest;
         Ok(core)
+    }
+
+    /// A core that goes on from this state as another run, over tables and settings of its own,
+    /// whose first record has the number `begin_seq`.
+    ///
+    /// Assets, markets, instruments and pairs have to be the same: here their numbers are checked,
+    /// the rest is for [`Tables::has_markets_of`]. Everything that was seen, counted, traded and
+    /// halted stays; balances do too. A fee, priority fee or tip that is configured otherwise than
+    /// before replaces what was known. The new limits are looked at before the next event, at the time
+    /// that has been reached; they end no halt.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] when the state does not fit, is not that of a run that had an event, or ends
+    /// after `begin_seq`.
+    pub fn continue_into(
+        mut self,
+        tables: Tables,
+        settings: Settings,
+        begin_seq: u64,
+    ) -> Result<Core, StateError> {
+        if !self.core.has_begun || begin_seq <= self.core.seq {
+            return Err(StateError::Impossible);
+        }
+        let none = Configured { taker_fee_ppm: Vec::new(), priority_fee: None, tip: None };
+        let before = core::mem::replace(&mut self.world.configured, none);
+        if before.taker_fee_ppm.len() != tables.markets.len() {
+            return Err(StateError::Misfit);
+        }
+        let mut core = self.into_core(tables, settings)?;
+        core.seq = begin_seq;
+        core.world.configure(&before, core.now_ns);
+        core.renew();
+        Ok(core)
+    }
+}
+
+impl World {
+    /// Takes what is configured otherwise than before, as of now.
+    fn configure(&mut self, before: &Configured, now_ns: u64) {
+        let now = Configured::of(&self.tables);
+        let levels = now.taker_fee_ppm.iter().zip(&before.taker_fee_ppm);
+        for (aged, (value, before)) in self.taker_fee_ppm.iter_mut().zip(levels) {
+            if value != before {
+                *aged = Aged { value: u64::from(*value), at_ns: now_ns };
+            }
+        }
+        let started = |level: Option<u64>| level.map(|value| Aged { value, at_ns: now_ns });
+        if now.priority_fee != before.priority_fee {
+            self.priority_fee = started(now.priority_fee);
+        }
+        if now.tip != before.tip {
+            self.tip = started(now.tip);
+        }
     }
 }
 

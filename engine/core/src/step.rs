@@ -126,6 +126,17 @@ impl Core {
         self.seq = seq;
     }
 
+    /// The settings are others from here on: what they say of the present is asked before the next
+    /// event.
+    pub(crate) fn renew(&mut self) {
+        if self.desk.is_trading() {
+            // Nothing is decided here: there is no event yet that it could belong to.
+            let mut none = Outbox::for_pairs(0);
+            let (desk, mut hands) = self.split(&mut none);
+            desk.renew(&mut hands);
+        }
+    }
+
     /// Whether a timer is due at a receive time: a tick then is a part of the history.
     #[must_use]
     pub fn is_due(&self, recv_ns: u64) -> bool {
@@ -460,6 +471,12 @@ impl Core {
     #[must_use]
     pub const fn now_ns(&self) -> u64 {
         self.now_ns
+    }
+
+    /// What the wall clock shows at that time, as far as it was told. Unit: Unix nanoseconds.
+    #[must_use]
+    pub const fn wall_ns(&self) -> u64 {
+        self.world.wall_ns(self.now_ns)
     }
 
     /// A digest of every look so far: two runs that differ in one have different digests.

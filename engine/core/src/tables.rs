@@ -189,6 +189,33 @@ pub struct Tables {
     pub signal: SignalSpec,
 }
 
+impl Tables {
+    /// Whether these are the same assets, markets, instruments and pairs as those of another run,
+    /// so that its state means the same here. Fees, ages, limits, costs and what was given as
+    /// balance may differ.
+    #[must_use]
+    pub fn has_markets_of(&self, other: &Self) -> bool {
+        let assets = |tables: &Self| {
+            let decimals = tables.assets.iter().map(|it| (it.decimals, it.counts_as));
+            decimals.collect::<Vec<_>>()
+        };
+        let markets = |tables: &Self| {
+            let markets = tables.markets.iter();
+            markets.map(|it| (it.venue, it.kind, it.base, it.quote)).collect::<Vec<_>>()
+        };
+        let instruments = |tables: &Self| {
+            let instruments = tables.instruments.iter();
+            instruments.map(|it| (it.market, it.settles_in)).collect::<Vec<_>>()
+        };
+        self.numeraire == other.numeraire
+            && assets(self) == assets(other)
+            && markets(self) == markets(other)
+            && instruments(self) == instruments(other)
+            && self.signal.same_venue_pairs == other.signal.same_venue_pairs
+            && self.pairs().ok() == other.pairs().ok()
+    }
+}
+
 /// What is wrong with the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableError {

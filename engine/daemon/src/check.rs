@@ -41,7 +41,12 @@ pub fn load_with_text(path: &Path, sets: &[String]) -> Result<(Config, String), 
     Ok((config, text))
 }
 
-fn read_text(path: &Path) -> Result<String, Failure> {
+/// Reads a configuration file, as far as one may be long.
+///
+/// # Errors
+///
+/// [`Failure`], where it cannot be read or is no text.
+pub fn read_text(path: &Path) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     // One byte above the bound, so that the parser sees that it is too large.
     std::fs::File::open(path)

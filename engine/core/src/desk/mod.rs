@@ -7,6 +7,7 @@
 mod facts;
 mod machine;
 mod marks;
+mod renew;
 mod settle;
 mod watch;
 
@@ -141,6 +142,8 @@ pub(crate) struct State {
     drift: Drift,
     machine: Machine,
     has_begun: bool,
+    /// The limits are others since the last event.
+    is_renewed: bool,
 }
 
 /// The desk.
@@ -215,6 +218,7 @@ impl Desk {
             drift: Drift::new(markets),
             machine: Machine::new(),
             has_begun: false,
+            is_renewed: false,
         };
         Self {
             subjects: pairs.iter().map(subject).collect(),

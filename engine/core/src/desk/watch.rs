@@ -55,6 +55,7 @@ impl Desk {
         let day = day_of(hands.world.wall_ns(hands.now_ns) / NS_PER_SECOND);
         let verdict = self.state.daily.roll(day, &self.settings.limits);
         self.after_daily(hands, &verdict);
+        self.judge_anew(hands);
         Self::arm_day(hands);
     }
 

@@ -107,6 +107,21 @@ impl Throttle {
         Self { venues, cancels_beyond: 0 }
     }
 
+    /// Takes other rates from here on. What the buckets hold stays, in messages, up to a new burst.
+    pub fn set_rates(&mut self, rates: [VenueRate; Venue::ALL.len()]) {
+        for (state, rate) in self.venues.iter_mut().zip(rates) {
+            if state.rate.window_ns != rate.window_ns {
+                for bucket in [&mut state.orders, &mut state.cancels] {
+                    // A level counts in parts of the window: divided first, so that it keeps to its
+                    // type. Less than a millionth of a message is cut off.
+                    let parts = bucket.level / u128::from(state.rate.window_ns.max(1));
+                    bucket.level = parts.saturating_mul(u128::from(rate.window_ns));
+                }
+            }
+            state.rate = rate;
+        }
+    }
+
     /// New orders that the venue's bucket holds now. Rounds down.
     #[must_use]
     pub fn orders_left(&self, venue: Venue, now_ns: u64, limits: &Limits) -> u32 {

@@ -2,8 +2,10 @@
 //!
 //! [`rings`] is the table of threads and rings, [`recorder`] the core's side, [`writer`] the thread
 //! that owns the files, [`feed`] a journal as a source of batches, [`runs`] what runs a journal
-//! holds, [`verify`] the comparison, [`retain`] what is kept and for how long.
+//! holds, [`carry`] how one goes on as another, [`verify`] the comparison, [`retain`] what is kept and
+//! for how long.
 
+pub mod carry;
 pub mod feed;
 pub mod recorder;
 pub mod retain;

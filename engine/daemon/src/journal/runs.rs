@@ -20,6 +20,8 @@ pub struct Run {
     pub begin: Begin,
     /// How it ended; none when it was cut off.
     pub end: Option<End>,
+    /// Number of the record that says so.
+    pub end_seq: Option<u64>,
 }
 
 /// The files of this machine.
@@ -94,11 +96,11 @@ pub fn find(dir: &Path) -> Result<(Vec<Run>, JournalEnd), Failure> {
         if record.head.kind == records::BEGIN {
             let begin = records::decode(record.payload)
                 .map_err(|error| unreadable(dir, seq, &format!("the run's start: {error}")))?;
-            runs.push(Run { seq, begin, end: None });
+            runs.push(Run { seq, begin, end: None, end_seq: None });
         } else if let Some(run) = runs.last_mut() {
             let end = records::decode(record.payload)
                 .map_err(|error| unreadable(dir, seq, &format!("the run's end: {error}")))?;
-            run.end = Some(end);
+            (run.end, run.end_seq) = (Some(end), Some(seq));
         }
     }
     let end = reader.end().expect("Invariant: the reader has come to its end");

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use engine_core::outbox::Decided;
-use engine_core::state::State;
+use engine_core::state::{Ended, State};
 use engine_core::{Core, NoProbe, Outbox, Output};
 use engine_journal::records::{self, Begin, End};
 use engine_journal::{JournalError, Reader, Record, anchor, batch};
 use engine_model::Event;
 use serde_json::{Value, json};
 
+use super::carry;
 use super::runs::{build, check_batch, check_version, disk, failure, tails, unreadable};
 use crate::cli_output::{Exit, Failure, Form, write_json, write_text};
 
@@ -116,6 +117,8 @@ struct Replayed {
     last_equal: Option<Decided>,
     /// Events and batches, where it was replayed from its start.
     counts: Option<(u64, u64)>,
+    /// Its run has ended; the next one may go on from here.
+    is_ended: bool,
 }
 
 impl Replayed {
@@ -129,7 +132,21 @@ impl Replayed {
             made: VecDeque::new(),
             last_equal: None,
             counts: None,
+            is_ended: false,
         }
+    }
+
+    /// Number of the record after which the state stands.
+    const fn state_seq(&self) -> u64 {
+        if self.is_ended { Ended(&self.core).seq() } else { self.core.seq() }
+    }
+
+    /// The state in its stored form.
+    fn stored(&self) -> Vec<u8> {
+        if self.is_ended {
+            return carry::ended(&self.core);
+        }
+        postcard::to_allocvec(&self.core).expect("Invariant: a core has a stored form")
     }
 
     /// Compares what both sides have said so far.
@@ -300,14 +317,14 @@ impl Walk<'_> {
         self.anchors_up_to(head.seq)?;
         match head.kind {
             records::BEGIN => {
-                self.finish_run();
+                let before = self.finish_run();
                 let begin: Begin = self.decoded(record, "the run's start")?;
                 self.found.runs += 1;
                 if begin.build != build() {
                     self.found.other_builds.push(begin.build.clone());
                 }
                 if !is_before {
-                    self.start(&begin, head.seq)?;
+                    self.start(&begin, head.seq, before.as_ref())?;
                 }
                 self.begin = Some(begin);
             }
@@ -347,11 +364,8 @@ impl Walk<'_> {
             .map_err(|error| unreadable(self.dir, record.head.seq, &format!("{what}: {error}")))
     }
 
-    fn start(&mut self, begin: &Begin, seq: u64) -> Result<(), Failure> {
-        let core = Core::with_settings(begin.tables.clone(), begin.settings.clone());
-        let mut core =
-            core.map_err(|error| unreadable(self.dir, seq, &format!("its tables: {error:?}")))?;
-        core.start_at(seq);
+    fn start(&mut self, begin: &Begin, seq: u64, before: Option<&Core>) -> Result<(), Failure> {
+        let core = carry::core_of(self.dir, seq, begin, before)?;
         let mut replayed = Replayed::new(begin.part.clone(), core);
         replayed.counts = Some((0, 0));
         self.replayed = Some(replayed);
@@ -359,7 +373,7 @@ impl Walk<'_> {
     }
 
     fn batch(&mut self, seq: u64) -> bool {
-        let Some(replayed) = &mut self.replayed else { return false };
+        let Some(replayed) = self.replayed.as_mut().filter(|it| !it.is_ended) else { return false };
         replayed.step(&self.events);
         self.found.batches += 1;
         self.found.events += self.events.len() as u64;
@@ -379,7 +393,7 @@ impl Walk<'_> {
 
     #[expect(clippy::large_types_passed_by_value, reason = "moved into the list it is for")]
     fn decision(&mut self, decided: Decided, seq: u64) -> bool {
-        let Some(replayed) = &mut self.replayed else { return false };
+        let Some(replayed) = self.replayed.as_mut().filter(|it| !it.is_ended) else { return false };
         if decided.seq != seq || replayed.recorded.len() >= WAITING_MAX {
             let what = "a decision under another number than its own";
             self.found.difference = Some(replayed.difference(what, Some(decided), None));
@@ -393,7 +407,7 @@ impl Walk<'_> {
     fn end(&mut self, end: &End, seq: u64) -> bool {
         self.begin = None;
         self.close_range();
-        let Some(replayed) = &mut self.replayed else { return false };
+        let Some(replayed) = self.replayed.as_mut().filter(|it| !it.is_ended) else { return false };
         let mut difference = replayed.settle(seq);
         let made = replayed.end(end);
         if difference.is_none() && *end != made {
@@ -401,8 +415,14 @@ impl Walk<'_> {
             (found.recorded, found.replayed) = (format!("{end:?}"), format!("{made:?}"));
             difference = Some(found);
         }
+        if difference.is_none() && Ended(&replayed.core).seq() != seq {
+            let mut found = replayed.difference("the number of the run's end", None, None);
+            (found.recorded, found.replayed) =
+                (seq.to_string(), Ended(&replayed.core).seq().to_string());
+            difference = Some(found);
+        }
+        replayed.is_ended = true;
         self.found.difference = difference;
-        self.replayed = None;
         self.found.difference.is_some()
     }
 
@@ -416,12 +436,11 @@ impl Walk<'_> {
                     self.restore(anchor_seq)?;
                 }
                 Some(replayed)
-                    if replayed.core.seq() == anchor_seq && self.last_seq <= anchor_seq =>
+                    if replayed.state_seq() == anchor_seq && self.last_seq <= anchor_seq =>
                 {
                     let read = anchor::read(&*disk(), self.dir, anchor_seq);
                     let read = read.map_err(|error| failure(&error))?;
-                    let state = postcard::to_allocvec(&replayed.core);
-                    let state = state.expect("Invariant: a core has a stored form");
+                    let state = replayed.stored();
                     self.found.anchors += 1;
                     if *blake3::hash(&state).as_bytes() != read.hash {
                         let what = format!("the state at anchor {anchor_seq}");
@@ -469,12 +488,13 @@ impl Walk<'_> {
         }
     }
 
-    fn finish_run(&mut self) {
+    /// The run is over. Gives its core where it was taken to its end.
+    fn finish_run(&mut self) -> Option<Core> {
         if let Some(begin) = self.begin.take() {
             self.found.unfinished.push(begin.part);
         }
-        self.replayed = None;
         self.close_range();
+        self.replayed.take().filter(|it| it.is_ended).map(|it| it.core)
     }
 
     fn close_range(&mut self) {

@@ -14,10 +14,11 @@ use tokio::sync::mpsc;
 
 use super::latency::Intervals;
 use super::machine::{Machine, Stated};
+use super::reload::Reload;
 use super::ring::{LiveHead, LivePort};
 use crate::journal::recorder::{Recorder, WriterGone};
 use crate::journal::writer::Durable;
-use crate::replay::drive::Driver;
+use crate::replay::drive::{CannotGoOn, Driver};
 
 /// How often the core is told what the wall clock shows. Unit: nanoseconds.
 const CLOCK_EVERY_NS: u64 = 1_000_000_000;
@@ -329,6 +330,23 @@ impl CoreLoop {
             let market = MarketId(u16::try_from(index).unwrap_or(u16::MAX));
             self.ask(market);
         }
+    }
+
+    /// Ends the run and goes on with the next in place, and answers whether it did.
+    pub fn reload(&mut self, reload: Reload) {
+        let Reload { begin, anchor_daily, answer } = reload;
+        let limits = begin.settings.limits;
+        let done = match self.failed {
+            Some(gone) => Err(gone.into()),
+            None => self.driver.reconfigure(begin, anchor_daily).map(drop),
+        };
+        match &done {
+            Ok(()) => self.machine.renew(limits),
+            Err(CannotGoOn::WriterGone) => self.failed = Some(WriterGone),
+            Err(CannotGoOn::InBatch | CannotGoOn::Tables(_) | CannotGoOn::State(_)) => (),
+        }
+        // Whoever asked may have gone.
+        let _ = answer.try_send(done);
     }
 
     /// States what was measured of the machine, where the core needs to know.

@@ -365,6 +365,7 @@ fn obey(core: &Rc<RefCell<CoreLoop>>, order: Option<&Order>) -> bool {
         Some(Order::Command(command)) => core.command(*command),
         Some(Order::Say(body)) => core.say_now(*body),
         Some(Order::Disk { free_ppm, free_bytes }) => core.disk(*free_ppm, *free_bytes),
+        Some(Order::Reload(reload)) => core.reload(reload.as_ref().clone()),
         Some(Order::Stop) | None => return false,
     }
     true
@@ -392,6 +393,7 @@ fn step_apart(
                 Ok(Order::Command(command)) => core.command(command),
                 Ok(Order::Say(body)) => core.say_now(body),
                 Ok(Order::Disk { free_ppm, free_bytes }) => core.disk(free_ppm, free_bytes),
+                Ok(Order::Reload(reload)) => core.reload(*reload),
                 Ok(Order::Stop) | Err(mpsc::error::TryRecvError::Disconnected) => break,
                 Err(mpsc::error::TryRecvError::Empty) => {}
             }

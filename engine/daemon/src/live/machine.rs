@@ -70,6 +70,11 @@ impl Machine {
         }
     }
 
+    /// The limits are others from here on.
+    pub const fn renew(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// A batch waited so long in its ring, and its step took so long. Unit: nanoseconds.
     #[inline]
     pub fn stepped(&mut self, waited_ns: u64, step_ns: u64) {

@@ -4,16 +4,20 @@
 //! learns what must be known before anything starts, [`ring`] carries batches from readers to the
 //! core and says what had no room, [`core_loop`] steps the core, [`threads`] is the table of threads,
 //! `host` runs readers and core on them, [`session`] puts it together and takes it apart again, [`latency`]
-//! writes how long everything took, [`run`] is the command.
+//! writes how long everything took, [`reload`] says what another configuration may change while it
+//! runs, `hangup` does it, [`run`] is the command.
 //!
 //! Deliberately absent: venues' protocols (their crates), decisions (the core's). Start reading at
 //! [`session::Live`].
 
 pub mod boot;
 pub mod core_loop;
+mod hangup;
 mod host;
 pub mod latency;
 pub mod machine;
+pub mod reload;
+pub mod reload_rules;
 pub mod report;
 pub mod ring;
 pub mod run;

@@ -14,6 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::boot::{Learnt, Say, learn, net};
 use super::core_loop::{Observer, Unseen};
+use super::hangup::Running;
 use super::session::{Ended, Live, Options, Taps, permanent};
 use crate::check::load_with_text;
 use crate::cli_output::{Exit, Failure, Form, write_json, write_text};
@@ -356,12 +357,13 @@ async fn supervise(
     let mut disk_at = std::time::Instant::now();
     live.look_at_disk();
     let mut looks = tokio::time::interval(LOOK_EVERY);
+    let mut running = Running::new(live.begin.clone())?;
     let [first, second] = &mut signals.stop;
     loop {
         tokio::select! {
             _ = first.recv() => return Ok(Why::Signal),
             _ = second.recv() => return Ok(Why::Signal),
-            _ = signals.reload.recv() => say("reload: not possible while nothing has changed"),
+            _ = signals.reload.recv() => running.reload(live, say).await,
             _ = looks.tick() => {}
         }
         if disk_at.elapsed() >= DISK_EVERY {

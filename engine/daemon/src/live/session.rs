@@ -10,7 +10,7 @@ use connector_link::http::Http;
 use connector_link::outlet::{Control, Seen};
 use connector_link::{Clock, Net};
 use connector_net::session::{Cause, Link, LinkSettings, LinkView, Tap};
-use engine_core::{Core, Tables};
+use engine_core::Core;
 use engine_journal::records::{Begin, Names};
 use engine_model::{Body, Command, Grid, MarketId, Venue};
 use tokio::sync::mpsc;
@@ -19,6 +19,7 @@ use super::boot::Say;
 use super::core_loop::{Latencies, Mender, Observer};
 use super::host::Parts;
 use super::latency::{Intervals, LatencyThread};
+use super::reload::Reload;
 use super::threads::Threads;
 use super::wiring::{Wired, venues_of, wire};
 use crate::cli_output::{Exit, Failure};
@@ -85,6 +86,8 @@ pub enum Order {
         /// Unit: bytes.
         free_bytes: u64,
     },
+    /// End the run and go on with the next in place.
+    Reload(Box<Reload>),
     /// End: take what waits and end the run.
     Stop,
 }
@@ -107,6 +110,8 @@ pub struct Live {
     pub threads: Threads,
     /// Number of the run's first record.
     pub begin_seq: u64,
+    /// With what the run began.
+    pub begin: Begin,
     /// What the journal found when it was opened, in words; none: it is new.
     pub recovered: Option<String>,
     readers: Vec<JoinHandle<()>>,
@@ -114,9 +119,7 @@ pub struct Live {
     journal: JournalThread,
     latency: LatencyThread,
     journal_dir: PathBuf,
-    tables: Tables,
     names: Names,
-    instance: String,
     nodes: usize,
 }
 
@@ -231,12 +234,13 @@ impl Live {
             config_text: options.config_text.clone(),
             config_sets: options.config_sets.clone(),
             inputs: Vec::new(),
-            tables: tables.clone(),
+            tables,
             settings,
             names: names.clone(),
             clock: (now_ns, now_ns),
             from_anchor: None,
         };
+        let began = begin.clone();
         let numbered =
             Numbered { begin, begin_seq, anchor_daily: options.config.journal.anchor_daily };
         let wanted = Some(Arc::clone(&journal.anchor_wanted));
@@ -287,16 +291,15 @@ impl Live {
             open_trades,
             threads,
             begin_seq,
+            begin: began,
             recovered,
             readers,
             core,
             journal,
             latency,
             journal_dir: options.journal_dir,
-            tables,
             names,
             nodes: options.config.venues.nodes.len(),
-            instance: options.config.runtime.instance,
         })
     }
 
@@ -370,8 +373,7 @@ impl Live {
             let written = journal.finish().map_err(|error| failure(&error));
             return Err(written.err().unwrap_or_else(|| internal("the core's thread failed")));
         };
-        let (report, recorder) =
-            driver.into_report(self.instance, Vec::new(), self.tables, self.names);
+        let (report, recorder) = driver.into_report();
         drop(recorder);
         let written = journal.finish().map_err(|error| failure(&error))?;
         let latencies = latency.finish()?;

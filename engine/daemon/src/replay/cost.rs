@@ -55,7 +55,7 @@ pub fn of_part(
 ) -> Result<Cost, Failure> {
     let prepared = super::prepare::part(plan, part)?;
     let begin = prepared.begin();
-    let super::prepare::Prepared { name, inputs, feeds, tables, settings, names, .. } = prepared;
+    let super::prepare::Prepared { feeds, tables, settings, .. } = prepared;
     let core = Core::with_settings(tables.clone(), settings);
     let mut core = core.expect("Invariant: a replay has checked these tables");
     core.start_at(1);
@@ -90,7 +90,7 @@ pub fn of_part(
         spent_ns = cpu_ns() - begun_ns - idle_ns;
     });
     let anchors_ns = driver.anchors_ns();
-    let (report, recorder) = driver.into_report(name, inputs, tables, names);
+    let (report, recorder) = driver.into_report();
     let waited_ns = recorder.as_ref().map_or(0, |it| it.waited_ns);
     drop(recorder);
     if let Some(thread) = thread {

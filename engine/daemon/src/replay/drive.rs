@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use connector_net::OddCounts;
 use engine_core::outbox::{Decided, Decision};
-use engine_core::{Core, Outbox, Output, Probe, Tables, Taken};
+use engine_core::state::Ended;
+use engine_core::tables::{MARKETS_MAX, TableError};
+use engine_core::{Core, Outbox, Output, Probe, Taken};
 use engine_journal::records::{Begin, End};
 use engine_model::{Body, Event, Flags, MarketId, Venue};
 use engine_telemetry::{Stage, StageHistograms};
@@ -14,7 +16,7 @@ use engine_telemetry::{Stage, StageHistograms};
 use super::collect::Collector;
 use super::merge::{Port, next_batch};
 use super::run::PartReport;
-use super::tables::Names;
+use crate::journal::carry::{self, CarryError};
 use crate::journal::recorder::{BatchHead, Item, Recorder, WriterGone};
 
 /// Measures the stages inside the core. The core cannot read it.
@@ -67,8 +69,31 @@ pub struct Numbered {
     pub anchor_daily: bool,
 }
 
-/// Suspects that are kept between two looks: as many as there may be markets of one connection.
-const SUSPECTS_MAX: usize = 64;
+/// Suspects that are kept between two looks: all markets, where the clock has stepped.
+const SUSPECTS_MAX: usize = MARKETS_MAX;
+
+/// Why a run does not go on as another.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CannotGoOn {
+    /// A batch has begun and not ended.
+    #[error("a batch is under way")]
+    InBatch,
+    /// The tables do not fit together.
+    #[error("the tables do not fit together: {0:?}")]
+    Tables(TableError),
+    /// The state does not fit them.
+    #[error("{0}")]
+    State(CarryError),
+    /// The journal takes no records any more.
+    #[error("the journal takes no records any more")]
+    WriterGone,
+}
+
+impl From<WriterGone> for CannotGoOn {
+    fn from(_: WriterGone) -> Self {
+        Self::WriterGone
+    }
+}
 
 /// A day in nanoseconds.
 const DAY_NS: u64 = 86_400_000_000_000;
@@ -87,6 +112,8 @@ pub struct Driver {
     numbered: Numbered,
     /// Markets that the core asks to be told anew, since the last look.
     suspects: Vec<MarketId>,
+    /// The run's first record is written, or would be.
+    has_begun: bool,
     events: u64,
     batches: u64,
     first_ns: u64,
@@ -118,6 +145,7 @@ impl Driver {
             pending: Vec::with_capacity(2 * Outbox::capacity_for(pairs)),
             numbered,
             suspects: Vec::with_capacity(SUSPECTS_MAX),
+            has_begun: false,
             events: 0,
             batches: 0,
             first_ns: 0,
@@ -133,6 +161,9 @@ impl Driver {
 
     /// Takes batches until the input ends. False when the journal's writer has gone.
     pub fn drive(&mut self, histograms: &mut StageHistograms, mut idle: impl FnMut(usize)) -> bool {
+        if self.numbered.begin.from_anchor.is_some() && self.begin_continued().is_err() {
+            return false;
+        }
         let mut ports = core::mem::take(&mut self.ports);
         let ended = loop {
             let (mut gone, mut step_ns) = (false, 0);
@@ -166,7 +197,7 @@ impl Driver {
     /// [`WriterGone`]: what it means could not be recorded.
     pub fn batch(&mut self, first: &[Event], second: &[Event]) -> Result<(), WriterGone> {
         let Some(start) = first.first() else { return Ok(()) };
-        if self.events == 0 {
+        if !self.has_begun {
             self.begin(start)?;
         }
         self.take(first, second)?;
@@ -175,6 +206,10 @@ impl Driver {
 
     /// The first batch is preceded by what the wall clock showed: recordings carry Unix time.
     fn begin(&mut self, start: &Event) -> Result<(), WriterGone> {
+        if self.numbered.begin.from_anchor.is_some() {
+            return self.begin_continued();
+        }
+        self.has_begun = true;
         self.first_ns = start.recv_ns;
         self.day = start.recv_ns / DAY_NS;
         let has_clock = matches!(start.body, Body::Clock { .. });
@@ -200,6 +235,95 @@ impl Driver {
             };
             self.take(&[clock], &[])?;
         }
+        Ok(())
+    }
+
+    /// A run that goes on from the one before begins at once, where that one has ended: its core has
+    /// a clock, and an anchor holds its state.
+    ///
+    /// # Errors
+    ///
+    /// As [`Driver::batch`].
+    pub fn begin_continued(&mut self) -> Result<(), WriterGone> {
+        self.has_begun = true;
+        self.first_ns = self.core.now_ns();
+        self.day = self.first_ns / DAY_NS;
+        self.numbered.begin.clock = (self.first_ns, self.core.wall_ns());
+        let Some(recorder) = &mut self.recorder else { return Ok(()) };
+        recorder.wait_for_room(0)?;
+        let begin = Box::new(self.numbered.begin.clone());
+        recorder.item(Item::Begin(begin, self.numbered.begin_seq));
+        Ok(())
+    }
+
+    /// Ends the run and goes on with the next in place: the same markets and everything that was
+    /// seen, counted, traded and halted, over the tables and settings of `begin`. Either all of it
+    /// happens or, where the state does not fit them, nothing. The number, the clock and the anchor of
+    /// `begin` are made here. Gives the report of the run that has ended; none where it had not begun,
+    /// and the next one simply takes its place.
+    ///
+    /// # Errors
+    ///
+    /// [`CannotGoOn`].
+    pub fn reconfigure(
+        &mut self,
+        begin: Begin,
+        anchor_daily: bool,
+    ) -> Result<Option<PartReport>, CannotGoOn> {
+        if self.core.is_in_batch() {
+            return Err(CannotGoOn::InBatch);
+        }
+        if !self.has_begun {
+            let core = Core::with_settings(begin.tables.clone(), begin.settings.clone());
+            let mut core = core.map_err(CannotGoOn::Tables)?;
+            if !begin.tables.has_markets_of(self.core.tables()) {
+                return Err(CannotGoOn::State(CarryError::OtherMarkets));
+            }
+            core.start_at(self.numbered.begin_seq);
+            self.core = core;
+            let begin = Begin { from_anchor: None, ..begin };
+            let begin_seq = self.numbered.begin_seq;
+            self.numbered = Numbered { begin, begin_seq, anchor_daily };
+            return Ok(None);
+        }
+        let end_seq = Ended(&self.core).seq();
+        let begin_seq = end_seq + 1;
+        let (tables, settings) = (begin.tables.clone(), begin.settings.clone());
+        let next = carry::continue_with(&self.core, tables, settings, begin_seq);
+        let next = next.map_err(CannotGoOn::State)?;
+        self.end()?;
+        self.hand_over()?;
+        let report = self.report();
+        self.core = next;
+        let begin = Begin { from_anchor: Some(end_seq), ..begin };
+        self.numbered = Numbered { begin, begin_seq, anchor_daily };
+        (self.events, self.batches) = (0, 0);
+        self.begin_continued()?;
+        Ok(Some(report))
+    }
+
+    /// Writes the anchor from which the next run goes on, once this one has ended. Gives the state.
+    ///
+    /// # Errors
+    ///
+    /// As [`Driver::batch`].
+    pub fn hand_over(&mut self) -> Result<Vec<u8>, WriterGone> {
+        let from = Instant::now();
+        let state = carry::ended(&self.core);
+        self.anchors_ns += u64::try_from(from.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.anchor_of(Ended(&self.core).seq(), state.clone())?;
+        Ok(state)
+    }
+
+    /// Writes an anchor of a state that lies before this run.
+    ///
+    /// # Errors
+    ///
+    /// As [`Driver::batch`].
+    pub fn anchor_of(&mut self, seq: u64, state: Vec<u8>) -> Result<(), WriterGone> {
+        let Some(recorder) = &mut self.recorder else { return Ok(()) };
+        recorder.wait_for_room(0)?;
+        recorder.item(Item::Anchor { seq, at_ns: self.core.now_ns(), state });
         Ok(())
     }
 
@@ -282,7 +406,7 @@ impl Driver {
     ///
     /// As [`Driver::batch`].
     pub fn tick(&mut self, now_ns: u64) -> Result<bool, WriterGone> {
-        if self.events == 0 || !self.core.is_due(now_ns) {
+        if !self.has_begun || !self.core.is_due(now_ns) {
             return Ok(false);
         }
         let tick = Event {
@@ -334,7 +458,7 @@ impl Driver {
     ///
     /// As [`Driver::batch`].
     pub fn end(&mut self) -> Result<(), WriterGone> {
-        if self.events == 0 {
+        if !self.has_begun {
             return Ok(());
         }
         let end = End {
@@ -352,17 +476,19 @@ impl Driver {
 
     /// What the run gave, and the recorder for the next.
     #[must_use]
-    pub fn into_report(
-        mut self,
-        name: String,
-        inputs: Vec<(String, i64)>,
-        tables: Tables,
-        names: Names,
-    ) -> (PartReport, Option<Recorder>) {
+    pub fn into_report(mut self) -> (PartReport, Option<Recorder>) {
+        (self.report(), self.recorder)
+    }
+
+    /// What the run gave; what comes next is collected anew.
+    fn report(&mut self) -> PartReport {
         let (markets, hash) = self.collected.finish(&self.core);
-        let report = PartReport {
-            name,
-            inputs,
+        let pairs = self.core.pairs();
+        let collected = core::mem::replace(&mut self.collected, Collector::new(pairs.len()));
+        let begin = &self.numbered.begin;
+        PartReport {
+            name: begin.part.clone(),
+            inputs: begin.inputs.clone(),
             records: 0,
             frames: 0,
             events: self.events,
@@ -370,16 +496,15 @@ impl Driver {
             odd: OddCounts::default(),
             oversized: 0,
             unproven_joins: Vec::new(),
-            tables,
-            names,
-            pairs: self.core.pairs().to_vec(),
-            collected: self.collected,
+            tables: begin.tables.clone(),
+            names: begin.names.clone(),
+            pairs: pairs.to_vec(),
+            collected,
             markets,
             hash,
             span_ns: (self.first_ns, self.core.now_ns()),
             begin_seq: self.numbered.begin_seq,
-            end_seq: self.core.seq() + 1,
-        };
-        (report, self.recorder)
+            end_seq: Ended(&self.core).seq(),
+        }
     }
 }

@@ -12,6 +12,7 @@ use super::merge::Feed;
 use super::source::{Source, configured_markets, stated_grids, take_stated};
 use super::tables::{Names, from_config, from_symbols, settings_from};
 use crate::cli_output::{Exit, Failure};
+use crate::journal::carry::state_at;
 use crate::journal::feed::JournalFeed;
 use crate::journal::runs::{Run, build};
 
@@ -61,6 +62,19 @@ pub struct Prepared<'a> {
     pub anchor_daily: bool,
     /// Number of its first record, where that is given.
     pub seq: Option<u64>,
+    /// What its core begins with.
+    pub from: From,
+}
+
+/// What the core of a run begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum From {
+    /// Nothing.
+    Nothing,
+    /// The state at the end of the run before, which is replayed too.
+    Before,
+    /// The state of an anchor, with its number.
+    State(u64, Vec<u8>),
 }
 
 impl Prepared<'_> {
@@ -92,7 +106,10 @@ impl Prepared<'_> {
 pub fn prepare<'a>(work: &Work<'a>) -> Result<Vec<Prepared<'a>>, Failure> {
     match *work {
         Work::Recordings(plan) => plan.parts.iter().map(|it| part(plan, it)).collect(),
-        Work::Journal(dir, runs, plan) => runs.iter().map(|it| run(dir, it, plan)).collect(),
+        Work::Journal(dir, runs, plan) => {
+            let before = core::iter::once(None).chain(runs.iter().map(Some));
+            runs.iter().zip(before).map(|(it, before)| run(dir, it, before, plan)).collect()
+        }
     }
 }
 
@@ -115,6 +132,7 @@ pub fn part<'a>(plan: &'a Plan, part: &'a Part) -> Result<Prepared<'a>, Failure>
         config_sets: plan.config_sets.clone(),
         anchor_daily: plan.config.journal.anchor_daily,
         seq: None,
+        from: From::Nothing,
     })
 }
 
@@ -145,8 +163,18 @@ fn sources<'a>(
 }
 
 /// A run of a journal: what it began with, or another configuration over the same markets.
-fn run<'a>(dir: &Path, run: &Run, other: Option<&Plan>) -> Result<Prepared<'a>, Failure> {
+fn run<'a>(
+    dir: &Path,
+    run: &Run,
+    before: Option<&Run>,
+    other: Option<&Plan>,
+) -> Result<Prepared<'a>, Failure> {
     let begin = &run.begin;
+    let from = match begin.from_anchor {
+        None => From::Nothing,
+        Some(_) if before.and_then(|it| it.end_seq) == begin.from_anchor => From::Before,
+        Some(seq) => From::State(seq, state_at(dir, seq)?),
+    };
     let mut prepared = Prepared {
         name: begin.part.clone(),
         inputs: begin.inputs.clone(),
@@ -159,6 +187,7 @@ fn run<'a>(dir: &Path, run: &Run, other: Option<&Plan>) -> Result<Prepared<'a>, 
         config_sets: begin.config_sets.clone(),
         anchor_daily: other.is_none_or(|plan| plan.config.journal.anchor_daily),
         seq: Some(run.seq),
+        from,
     };
     let Some(plan) = other else { return Ok(prepared) };
     // Events name markets by index: another configuration has to list the same ones in their order.

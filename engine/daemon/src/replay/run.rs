@@ -15,9 +15,10 @@ use super::collect::{Collector, MarketFigures};
 use super::drive::{Driver, Numbered};
 use super::is_journal;
 use super::merge::{Lane, Port, Pumped, lane, next_batch, pump_all};
-use super::prepare::{Prepared, Work, prepare};
+use super::prepare::{From, Prepared, Work, prepare};
 use super::tables::Names;
 use crate::cli_output::{Exit, Failure};
+use crate::journal::carry;
 use crate::journal::recorder::{Recorder, tapes};
 use crate::journal::runs::failure;
 use crate::journal::writer::{JournalOptions, JournalThread, Written};
@@ -128,13 +129,29 @@ pub fn run(
     let mut histograms = StageHistograms::new();
     let mut parts = Vec::new();
     let mut hasher = blake3::Hasher::new();
-    for part in prepared {
+    // What the run before came to, where the next goes on from it.
+    let mut state: Option<Vec<u8>> = None;
+    let mut parts_left = prepared.into_iter().peekable();
+    while let Some(mut part) = parts_left.next() {
+        let start = match std::mem::replace(&mut part.from, From::Nothing) {
+            From::Nothing => None,
+            From::State(seq, state) => Some(Start { seq, state, is_written: false }),
+            // Under the number that it has here, which is another one where more was said.
+            From::Before => {
+                state.take().map(|state| Start { seq: next_seq - 1, state, is_written: true })
+            }
+        };
+        let is_gone_on_from = parts_left.peek().is_some_and(|next| next.from == From::Before);
         // A run of a journal keeps its numbers, unless another configuration has made an earlier run
         // say more than it did.
         let begin_seq = part.seq.filter(|seq| *seq >= next_seq).unwrap_or(next_seq);
-        let ran = run_part(part, begin_seq, threads.max(1), &mut writing, &mut histograms, bar);
+        let how = How { begin_seq, threads: threads.max(1), start, is_gone_on_from };
+        let ran = run_part(part, how, &mut writing, &mut histograms, bar);
         let report = match ran {
-            Ok(report) => report,
+            Ok((report, ended)) => {
+                state = ended;
+                report
+            }
             Err(PartFailed::Failure(failure)) => return Err(failure),
             // The writer has gone: its own error says why.
             Err(PartFailed::WriterGone) => break,
@@ -212,30 +229,73 @@ enum PartFailed {
     WriterGone,
 }
 
-fn run_part(
-    part: Prepared<'_>,
+/// The state that a part begins with.
+struct Start {
+    /// Number of the record after which it is.
+    seq: u64,
+    /// Its stored form.
+    state: Vec<u8>,
+    /// Whether the journal that is written has it already.
+    is_written: bool,
+}
+
+/// How a part is run.
+struct How {
+    /// Number of its first record.
     begin_seq: u64,
     threads: usize,
-    writing: &mut Option<Writing>,
-    histograms: &mut StageHistograms,
-    bar: &ProgressBar,
-) -> Result<PartReport, PartFailed> {
-    let (begin, anchor_daily) = (part.begin(), part.anchor_daily);
-    let Prepared { name, inputs, feeds, tables, settings, names, .. } = part;
-    let mut core = Core::with_settings(tables.clone(), settings).map_err(|error| {
-        PartFailed::Failure(Failure::new(
+    /// What it begins with; none: nothing.
+    start: Option<Start>,
+    /// Whether the next part goes on from its end.
+    is_gone_on_from: bool,
+}
+
+/// The core of a part, as it begins.
+fn core_of(part: &Prepared<'_>, how: &How) -> Result<Core, Failure> {
+    let begin_seq = how.begin_seq;
+    let (name, tables, settings) = (&part.name, part.tables.clone(), part.settings.clone());
+    if let Some(start) = &how.start {
+        return carry::go_on(&start.state, tables, settings, begin_seq).map_err(|error| {
+            Failure::new(
+                Exit::BadData,
+                format!("part {name} cannot go on from the run before: {error}"),
+                "replay it with the program that wrote it",
+            )
+        });
+    }
+    let core = Core::with_settings(tables, settings);
+    let mut core = core.map_err(|error| {
+        Failure::new(
             Exit::BadConfig,
             format!("part {name}: the markets do not fit together: {error:?}"),
             "too many pairs, or a grid finer than 10^-18",
-        ))
+        )
     })?;
     core.start_at(begin_seq);
+    Ok(core)
+}
+
+fn run_part(
+    part: Prepared<'_>,
+    how: How,
+    writing: &mut Option<Writing>,
+    histograms: &mut StageHistograms,
+    bar: &ProgressBar,
+) -> Result<(PartReport, Option<Vec<u8>>), PartFailed> {
+    let core = core_of(&part, &how).map_err(PartFailed::Failure)?;
+    let How { begin_seq, threads, start, is_gone_on_from } = how;
+    let (mut begin, anchor_daily) = (part.begin(), part.anchor_daily);
+    begin.from_anchor = start.as_ref().map(|start| start.seq);
+    let feeds = part.feeds;
     let (mut lanes, ports): (Vec<Lane<'_>>, Vec<Port>) =
         feeds.into_iter().map(|feed| lane(feed, bar)).unzip();
     let wanted = writing.as_ref().map(|it| std::sync::Arc::clone(&it.thread.anchor_wanted));
     let recorder = writing.as_mut().and_then(|it| it.recorder.take());
     let mut driver =
         Driver::new(core, ports, recorder, wanted, Numbered { begin, begin_seq, anchor_daily });
+    if let Some(start) = start.filter(|start| !start.is_written) {
+        driver.anchor_of(start.seq, start.state).map_err(|_| PartFailed::WriterGone)?;
+    }
     let mut is_written = true;
     let mut not_started: Option<std::io::Error> = None;
     if threads == 1 {
@@ -279,7 +339,12 @@ fn run_part(
     if !is_written {
         return Err(PartFailed::WriterGone);
     }
-    let (mut report, recorder) = driver.into_report(name, inputs, tables, names);
+    let state = if is_gone_on_from {
+        Some(driver.hand_over().map_err(|_| PartFailed::WriterGone)?)
+    } else {
+        None
+    };
+    let (mut report, recorder) = driver.into_report();
     if let Some(writing) = writing {
         writing.recorder = recorder;
     }
@@ -295,5 +360,5 @@ fn run_part(
         report.oversized += oversized;
         report.unproven_joins.extend(stats.unproven_joins);
     }
-    Ok(report)
+    Ok((report, state))
 }

@@ -13,6 +13,7 @@ use engine_model::Event;
 
 use super::survey::{RunSurvey, opportunity_of, trade_of};
 use crate::cli_output::{Exit, Failure};
+use crate::journal::carry::core_of;
 use crate::journal::runs::{check_batch, check_version, disk, failure, unreadable};
 
 /// How far a run is taken.
@@ -93,8 +94,14 @@ pub fn rerun(
             Until::After(at_ns) => core.now_ns() > at_ns,
             Until::End => false,
         };
-        if is_over || kind == records::END || (kind == records::BEGIN && seq != run.seq) {
+        if is_over {
             break;
+        }
+        if kind == records::BEGIN && seq != run.seq {
+            // The run goes on under another configuration, or is over.
+            let Some(begin) = run.continued_at(seq) else { break };
+            core = core_of(dir, seq, begin, Some(&core))?;
+            last_seq = seq;
         }
         if kind == records::DECISION {
             let decided = records::decode_decision(record.payload)
@@ -136,8 +143,6 @@ pub fn rerun(
 }
 
 fn start(dir: &Path, run: &RunSurvey, from_seq: Option<u64>) -> Result<Core, Failure> {
-    let (tables, settings) = (run.begin.tables.clone(), run.begin.settings.clone());
-    let misfit = |what: &str| unreadable(dir, run.seq, what);
     if let Some(from_seq) = from_seq {
         let anchors = anchor::list(&*disk(), dir).unwrap_or_default();
         let before = anchors.iter().rev().filter(|seq| (run.seq..from_seq).contains(*seq));
@@ -145,17 +150,15 @@ fn start(dir: &Path, run: &RunSurvey, from_seq: Option<u64>) -> Result<Core, Fai
             // An anchor that cannot be read costs time, nothing else: an earlier one serves.
             let Ok(anchor) = anchor::read(&*disk(), dir, *seq) else { continue };
             let Ok(state) = postcard::from_bytes::<State>(&anchor.bytes) else { continue };
-            if let Ok(core) = state.into_core(tables.clone(), settings.clone())
+            let begin = run.begin_at(*seq);
+            if let Ok(core) = state.into_core(begin.tables.clone(), begin.settings.clone())
                 && core.seq() == *seq
             {
                 return Ok(core);
             }
         }
     }
-    let core = Core::with_settings(tables, settings);
-    let mut core = core.map_err(|error| misfit(&format!("the run's tables: {error:?}")))?;
-    core.start_at(run.seq);
-    Ok(core)
+    core_of(dir, run.seq, &run.begin, None)
 }
 
 fn differs(dir: &Path, run: &RunSurvey, seq: u64, got: u64) -> Failure {

@@ -5,6 +5,7 @@ use std::path::Path;
 use engine_core::Fate;
 use engine_core::execution::Plan;
 use engine_core::outbox::{Decided, Decision, Refusal};
+use engine_core::risk::Limits;
 use engine_core::risk::halt::{Halt, HaltReason, Latch, Scope};
 use engine_core::signal::evaluation::Code;
 use engine_core::signal::opportunity::Opportunity;
@@ -335,20 +336,19 @@ impl<'a> Place<'a> {
     /// A halt's evidence in the unit of its control.
     fn halt_value(&self, halt: &Halt, value: i128) -> String {
         let namer = self.namer();
-        let limits = &self.run.begin.settings.limits;
+        let is_limit = |of: fn(&Limits) -> i128| {
+            self.run.begins().any(|begin| halt.breach.limit == of(&begin.settings.limits))
+        };
         let money = || format!("{} {}", plain(value, 6), namer.asset(namer.tables().numeraire));
         let time = || u64::try_from(value).map_or_else(|_| value.to_string(), duration);
         let share = || format!("{} %", plain(value, 4));
-        let value_is = |limit: u64| halt.breach.limit == i128::from(limit);
         match halt.reason {
             HaltReason::DailyLoss | HaltReason::Drawdown | HaltReason::Position => money(),
             // Too large or too long: the limit says which.
-            HaltReason::UnhedgedExposure if halt.breach.limit == limits.unhedged_usd_micros_max => {
-                money()
-            }
+            HaltReason::UnhedgedExposure if is_limit(|it| it.unhedged_usd_micros_max) => money(),
             // Too old or too many, too little of the disk or in all: the limit says which.
-            HaltReason::JournalLag if value_is(limits.journal_backlog_ppm_max) => share(),
-            HaltReason::DiskSpace if value_is(limits.disk_free_ppm_min) => share(),
+            HaltReason::JournalLag if is_limit(|it| it.journal_backlog_ppm_max.into()) => share(),
+            HaltReason::DiskSpace if is_limit(|it| it.disk_free_ppm_min.into()) => share(),
             HaltReason::DiskSpace => format!("{value} bytes"),
             HaltReason::StaleData
             | HaltReason::UnhedgedExposure

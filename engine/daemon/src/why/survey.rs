@@ -53,6 +53,8 @@ pub struct RunSurvey {
     pub seq: u64,
     /// How it began.
     pub begin: Begin,
+    /// Where it went on under another configuration, with the first record of each.
+    pub continued: Vec<(u64, Begin)>,
     /// Its pairs.
     pub pairs: Vec<PairSpec>,
     /// Time of its first and its last record. Unit: Unix nanoseconds.
@@ -61,6 +63,8 @@ pub struct RunSurvey {
     pub is_ended: bool,
     /// Opportunities in the order in which they opened.
     pub opportunities: Vec<Summary>,
+    /// Number of the record that ends it, or the part of it so far.
+    end_seq: Option<u64>,
     /// Place of the opportunity of each trade that has not ended.
     trades: BTreeMap<u64, usize>,
 }
@@ -72,7 +76,35 @@ impl RunSurvey {
             pairs.map_err(|error| unreadable(dir, seq, &format!("the run's tables: {error:?}")))?;
         let span_ns = (begin.clock.0, begin.clock.0);
         let (opportunities, trades) = (Vec::new(), BTreeMap::new());
-        Ok(Self { seq, begin, pairs, span_ns, is_ended: false, opportunities, trades })
+        Ok(Self {
+            seq,
+            begin,
+            continued: Vec::new(),
+            pairs,
+            span_ns,
+            is_ended: false,
+            opportunities,
+            end_seq: None,
+            trades,
+        })
+    }
+
+    /// Every beginning: its own, and those of its continuations.
+    pub fn begins(&self) -> impl Iterator<Item = &Begin> {
+        core::iter::once(&self.begin).chain(self.continued.iter().map(|(_, begin)| begin))
+    }
+
+    /// The beginning that is in force at a record.
+    #[must_use]
+    pub fn begin_at(&self, seq: u64) -> &Begin {
+        let continued = self.continued.iter().rev().find(|(first, _)| *first <= seq);
+        continued.map_or(&self.begin, |(_, begin)| begin)
+    }
+
+    /// The continuation whose first record this is.
+    #[must_use]
+    pub fn continued_at(&self, seq: u64) -> Option<&Begin> {
+        self.continued.iter().find(|(first, _)| *first == seq).map(|(_, begin)| begin)
     }
 
     /// How `--part` names it: the part, and the number of its first record where that is needed.
@@ -237,13 +269,22 @@ fn take(dir: &Path, runs: &mut Vec<RunSurvey>, record: &Record<'_>) -> Result<()
         check_version(dir, seq, record.head.version)?;
     }
     if kind == records::BEGIN {
-        let begin = records::decode(record.payload)
+        let begin: Begin = records::decode(record.payload)
             .map_err(|error| unreadable(dir, seq, &format!("the run's start: {error}")))?;
-        runs.push(RunSurvey::new(dir, seq, begin)?);
+        // One history: numbers, lives and trades go on.
+        match runs.last_mut() {
+            Some(run) if begin.from_anchor.is_some() && run.end_seq == begin.from_anchor => {
+                run.is_ended = false;
+                run.continued.push((seq, begin));
+            }
+            _ => runs.push(RunSurvey::new(dir, seq, begin)?),
+        }
     }
     let Some(run) = runs.last_mut() else { return Ok(()) };
     run.span_ns.1 = run.span_ns.1.max(record.head.time_ns);
-    run.is_ended |= kind == records::END;
+    if kind == records::END {
+        (run.is_ended, run.end_seq) = (true, Some(seq));
+    }
     if kind == records::DECISION {
         let decided = records::decode_decision(record.payload)
             .map_err(|error| unreadable(dir, seq, &format!("a decision: {error}")))?;
