@@ -72,6 +72,8 @@ pub struct CoinbaseSession {
     refusals: u32,
     /// When the last one came; 0: none. Unit: Unix nanoseconds.
     refused_ns: u64,
+    /// Answers that are still to come to the subscriptions of which one was refused.
+    refused_more: u32,
     nonce: u128,
     fees_ns: u64,
     problems: Vec<String>,
@@ -88,6 +90,7 @@ impl CoinbaseSession {
             mend_ns: u64::MAX,
             refusals: 0,
             refused_ns: 0,
+            refused_more: 0,
             nonce: 0,
             fees_ns: u64::MAX,
             problems: Vec::new(),
@@ -160,11 +163,14 @@ impl CoinbaseSession {
         let message = value["message"].as_str().unwrap_or_default();
         let message: String = message.chars().filter(|it| !it.is_control()).take(200).collect();
         if message.contains("authentication") && self.settings.key.is_some() {
-            // One answer comes for each of the subscriptions that were refused together.
-            if self.refused_ns != 0 && now.ns.saturating_sub(self.refused_ns) < SECOND_NS {
+            // One answer comes for each of the subscriptions that were refused together. The answer to
+            // the next attempt may come within milliseconds of them, so they are counted.
+            if self.refused_more > 0 && now.ns.saturating_sub(self.refused_ns) < SECOND_NS {
+                self.refused_more -= 1;
                 return;
             }
             self.refused_ns = now.ns;
+            self.refused_more = if self.settings.trades == Trades::On { 3 } else { 2 };
             self.refusals += 1;
             // Once more with a fresh token, then without: market data is public.
             self.problems.push(format!("the venue refused the key: {message}"));
@@ -208,6 +214,7 @@ impl Protocol for CoinbaseSession {
         // A clock that was set right, or a key that was mended, gets its chance with each connection.
         self.refusals = 0;
         self.refused_ns = 0;
+        self.refused_more = 0;
         self.subscribe_all(now, asks);
         if self.settings.key.is_some() {
             self.ask_fees(now, asks);

@@ -196,3 +196,24 @@ fn a_refused_token_is_made_anew_once_and_never_written_down() {
     let kept = kept.lock().expect("one thread");
     assert!(kept.contains("level2") && !kept.contains("jwt"), "{kept}");
 }
+
+/// A venue that answers at once: the four refusals of one attempt count as one, and the first of the
+/// next attempt, milliseconds later, as the second.
+#[test]
+fn refusals_are_counted_by_attempt_however_quickly_they_come() {
+    let seed = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [7; 32]);
+    let mut link = link(Some(Key::new("name", &seed).expect("a seed")));
+    let mut now_ns = START_NS;
+    link.dial(now_ns);
+    link.opened(now_ns, &mut Sink::default());
+    let first = effects(&mut link, &mut now_ns);
+    let subscribed = first.iter().filter(|it| it.contains("\"subscribe\"")).count();
+    let refusal = r#"{"type":"error","message":"authentication failure"}"#;
+    for _ in 0..subscribed {
+        say(&mut link, now_ns, refusal);
+    }
+    say(&mut link, now_ns + NS_PER_MS, refusal);
+    let sent = effects(&mut link, &mut now_ns);
+    let is_open = |it: &String| it.contains("level2") && !it.contains("jwt");
+    assert!(sent.iter().any(is_open), "without a token: {sent:?}");
+}
