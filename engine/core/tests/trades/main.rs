@@ -5,6 +5,7 @@ mod machine;
 mod order;
 mod random;
 mod regress;
+mod renew;
 mod world;
 
 use engine_core::execution::spec::Retrade;

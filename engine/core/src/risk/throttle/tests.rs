@@ -190,3 +190,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn other_rates_keep_what_is_in_the_buckets() {
+    let half = VenueRate { burst_messages: 5, messages: 5, window_ns: SECOND };
+    let double = VenueRate { burst_messages: 20, messages: 20, window_ns: SECOND };
+    let slower = VenueRate { burst_messages: 10, messages: 10, window_ns: 10 * SECOND };
+    // A rate, orders taken before; orders that are there at once, and a second later.
+    for (shows, rate, taken, at_once, later) in [
+        ("the same", RATE, 3, 5, 8),
+        ("a smaller burst", half, 0, 4, 4),
+        ("no more than was left", half, 6, 2, 4),
+        ("a larger burst has to come first", double, 3, 5, 16),
+        ("a longer window holds as many", slower, 3, 5, 5),
+    ] {
+        let (mut throttle, limits) = throttle(RATE);
+        for _ in 0..taken {
+            throttle.take_order(Venue::Gemini, START, &limits).expect("there is one");
+        }
+        throttle.set_rates([rate; 4]);
+        let now = throttle.orders_left(Venue::Gemini, START, &limits);
+        let then = throttle.orders_left(Venue::Gemini, START + SECOND, &limits);
+        assert_eq!((now, then), (at_once, later), "{shows}");
+    }
+}
