@@ -130,36 +130,66 @@ struct Listener {
     state: Arc<VenueState>,
 }
 
+/// What the server's thread tells when all its ports listen.
+struct Started {
+    shared: Arc<Shared>,
+    control: Option<SocketAddr>,
+    ca_pem: String,
+}
+
 /// Starts a server on a thread of its own and comes back when all its ports listen.
 ///
 /// # Errors
 ///
 /// As [`StartError`] says; nothing listens then.
 pub fn start(options: Options) -> Result<Running, StartError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(StartError::Thread)?;
     let (stop, stopped) = watch::channel(false);
-    let turn = options.turn;
-    let (shared, listeners, control, ca_pem) = {
-        let _inside = runtime.enter();
-        prepare(options)?
-    };
-    let shared = Arc::new(shared);
-    let control_at =
-        control.as_ref().map(TcpListener::local_addr).transpose().map_err(StartError::Thread)?;
-    let work = Arc::clone(&shared);
+    let (tell, told) = std::sync::mpsc::channel();
+    // The runtime is made and dropped over there: here might be another one's task, and no runtime
+    // can be dropped inside another.
     let thread = std::thread::Builder::new()
         .name("emulator".to_owned())
-        .spawn(move || {
-            runtime.block_on(run(&work, listeners, control, turn, stopped));
+        .spawn(move || thread(options, &tell, stopped))
+        .map_err(StartError::Thread)?;
+    let gone = |_| StartError::Thread(io::Error::other("it ended before it had begun"));
+    let Started { shared, control, ca_pem } = told.recv().map_err(gone)??;
+    Ok(Running { shared, control, ca_pem, stop, thread: Some(thread) })
+}
+
+/// All that the server's thread does. Where nobody waits for what it tells any more, it ends.
+fn thread(
+    options: Options,
+    tell: &std::sync::mpsc::Sender<Result<Started, StartError>>,
+    stopped: watch::Receiver<bool>,
+) {
+    let turn = options.turn;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let prepared = runtime.map_err(StartError::Thread).and_then(|runtime| {
+        let inside = runtime.enter();
+        let (shared, listeners, control, ca_pem) = prepare(options)?;
+        drop(inside);
+        let at = control.as_ref().map(TcpListener::local_addr).transpose();
+        let shared = Arc::new(shared);
+        let started = Started {
+            shared: Arc::clone(&shared),
+            control: at.map_err(StartError::Thread)?,
+            ca_pem,
+        };
+        Ok((runtime, shared, listeners, control, started))
+    });
+    match prepared {
+        Err(error) => {
+            let _ = tell.send(Err(error));
+        }
+        Ok((runtime, shared, listeners, control, started)) => {
+            if tell.send(Ok(started)).is_ok() {
+                runtime.block_on(run(&shared, listeners, control, turn, stopped));
+            }
             // Whatever still runs is cancelled here, and with it every socket is closed.
             drop(runtime);
-            work.log.iter().for_each(|log| log.flush());
-        })
-        .map_err(StartError::Thread)?;
-    Ok(Running { shared, control: control_at, ca_pem, stop, thread: Some(thread) })
+            shared.log.iter().for_each(|log| log.flush());
+        }
+    }
 }
 
 type Prepared = (Shared, Vec<Listener>, Option<TcpListener>, String);
