@@ -7,7 +7,7 @@
 
 use connector_emulator::config::{EmulateConfig, RandomFaults};
 
-use crate::harness::{Scene, Stage};
+use crate::harness::{Scene, Stage, unhurried};
 use crate::story::Story;
 
 /// Seeds where nothing else is asked for.
@@ -56,16 +56,10 @@ fn troubled(config: &mut EmulateConfig) {
 }
 
 fn one(seed: u64) -> Story {
-    let stage = Stage {
-        seed,
-        scale: SCALE,
-        sets: vec![
-            "venues.gemini.audit_every_ms=1000".to_owned(),
-            "venues.bitstamp.audit_every_ms=1000".to_owned(),
-        ],
-        adjust: troubled,
-        ..Stage::default()
-    };
+    let mut sets = unhurried();
+    sets.push("venues.gemini.audit_every_ms=1000".to_owned());
+    sets.push("venues.bitstamp.audit_every_ms=1000".to_owned());
+    let stage = Stage { seed, scale: SCALE, sets, adjust: troubled, ..Stage::default() };
     let scene = Scene::start(&stage);
     scene.pass_ms(LASTS_MS);
     let mut is_well = scene.is_well_again();
@@ -90,6 +84,7 @@ fn whatever_comes_the_books_are_the_venues_in_the_end() {
     let first = number("RIPTIDE_CAMPAIGN_FIRST", 1);
     let mut failed = Vec::new();
     let mut warm = None;
+    let mut decisions = 0;
     for seed in first..first + seeds {
         let mut story = one(seed);
         if !story.problems.is_empty() && story.has_stalled {
@@ -112,12 +107,15 @@ fn whatever_comes_the_books_are_the_venues_in_the_end() {
             );
             failed.push(seed);
         }
+        decisions += story.decisions;
         drop(story);
         if seed == first + WARM_UP {
             warm = resident_pages();
         }
     }
     assert!(failed.is_empty(), "seeds {failed:?} of {seeds}");
+    assert!(decisions > 0, "nothing was decided at all: the campaign shows nothing");
+    println!("{seeds} seeds, {decisions} decisions");
     let Some((warm, now)) = warm.zip(resident_pages()) else { return };
     println!("{seeds} seeds; resident pages {warm} after {WARM_UP} seeds, {now} at the end");
     if seeds >= JUDGED_FROM {

@@ -60,9 +60,16 @@ pub(crate) struct Stage {
     pub(crate) adjust: fn(&mut EmulateConfig),
 }
 
+/// Limits that judge how fast this machine is. Market time that runs faster makes it look slow, and an
+/// engine that has halted for that would show nothing.
+pub(crate) fn unhurried() -> Vec<String> {
+    let limits = ["core_lag_ms_max", "core_step_ms_max", "journal_lag_ms_max"];
+    limits.iter().map(|limit| format!("risk.{limit}=60000")).collect()
+}
+
 impl Default for Stage {
     fn default() -> Self {
-        Self { seed: 11, scale: 5, wait: "inline", nodes: 1, sets: Vec::new(), adjust: |_| {} }
+        Self { seed: 11, scale: 5, wait: "inline", nodes: 1, sets: unhurried(), adjust: |_| {} }
     }
 }
 

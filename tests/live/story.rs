@@ -43,6 +43,8 @@ pub(crate) struct Story {
     pub(crate) gaps: u64,
     /// When each market's data changed. Unit: Unix nanoseconds.
     pub(crate) changes: BTreeMap<u16, Vec<u64>>,
+    /// Opportunities opened, plans approved and orders sent.
+    pub(crate) decisions: u64,
     /// What the run left.
     pub(crate) ended: Ended,
     /// Whether the machine stood still.
@@ -90,6 +92,7 @@ struct Walk {
     gap_events: u64,
     gaps: u64,
     changes: BTreeMap<u16, Vec<u64>>,
+    decisions: u64,
     problems: Vec<String>,
 }
 
@@ -195,6 +198,7 @@ impl Walk {
     }
 
     fn pair(&mut self, what: &str, pair: PairId, decided: &Decided) {
+        self.decisions += 1;
         let legs = self.pairs.iter().find(|(id, _)| *id == pair).map(|(_, legs)| *legs);
         for market in legs.into_iter().flatten() {
             self.used(what, market, decided.at_ns, decided.seq);
@@ -247,6 +251,7 @@ impl Story {
             gap_events: 0,
             gaps: 0,
             changes: BTreeMap::new(),
+            decisions: 0,
             problems: Vec::new(),
         };
         let mut reader = Reader::open_from(&runs::disk(), dir, begin_seq).expect("a journal");
@@ -288,6 +293,7 @@ impl Story {
             gap_events: walk.gap_events,
             gaps: walk.gaps,
             changes: walk.changes,
+            decisions: walk.decisions,
             ended,
             has_stalled: false,
             frozen_ns: 0,
