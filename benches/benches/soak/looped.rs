@@ -51,7 +51,12 @@ pub(crate) fn write(dir: &Path, recorded_s: u64, speed: u64) -> Looped {
         let file = BufWriter::new(File::create(&path).expect("a temporary file"));
         let mut packed = zstd::stream::write::Encoder::new(file, 1).expect("an encoder");
         for round in 0..rounds {
-            for line in &lines {
+            // From the second round on, what came before a whole book would fall on the end of the round
+            // before: the books come first.
+            let (early, rest): (Vec<&String>, Vec<&String>) =
+                lines.iter().partition(|line| round > 0 && is_book(line));
+            let early_count = early.len();
+            for (at, line) in early.into_iter().chain(rest).enumerate() {
                 let Some(at_ns) = time(line) else {
                     // The header stands once.
                     if round == 0 {
@@ -59,7 +64,8 @@ pub(crate) fn write(dir: &Path, recorded_s: u64, speed: u64) -> Looped {
                     }
                     continue;
                 };
-                let since_ns = (at_ns - first_ns + round * span_ns) / speed;
+                let within_ns = if at < early_count { 0 } else { at_ns - first_ns };
+                let since_ns = (within_ns + round * span_ns) / speed;
                 let moved = with_time(line, first_ns + since_ns);
                 let moved = if name == "solana" { later(&moved, round * slot_span) } else { moved };
                 writeln!(packed, "{moved}").expect("room on the disk");
@@ -69,6 +75,11 @@ pub(crate) fn write(dir: &Path, recorded_s: u64, speed: u64) -> Looped {
         looped.paths.push(path);
     }
     looped
+}
+
+/// Whether a line is a whole book over HTTP.
+fn is_book(line: &str) -> bool {
+    line.contains("\"t\":\"http\"") && line.contains("/order_book/")
 }
 
 /// Where a line's receive time stands. The frame itself is a string, whose quotes are escaped.

@@ -22,6 +22,9 @@ type Diff = (u64, Vec<Change>);
 pub(super) struct Books {
     /// Bitstamp diffs that wait for a book, by product.
     waiting: BTreeMap<String, VecDeque<Diff>>,
+    /// Microtimestamp of the Bitstamp book in use, by product: what a diff at or before it says, the book
+    /// contains.
+    book_us: BTreeMap<String, u64>,
     /// Products whose book has been shown, by exchange.
     shown: Vec<(ExchangeId, String)>,
     /// Products that the client subscribed to, by exchange.
@@ -253,8 +256,10 @@ impl Books {
                 return Some(());
             }
             let (at_us, levels) = bitstamp_levels(frame.data, counts)?;
-            if self.shown.contains(&(ExchangeId::Bitstamp, product.clone())) {
-                exchange.set_levels(now_ns, &product, &levels);
+            if let Some(book_us) = self.book_us.get(&product) {
+                if at_us > *book_us {
+                    exchange.set_levels(now_ns, &product, &levels);
+                }
             } else {
                 let waiting = self.waiting.entry(product).or_default();
                 if waiting.len() >= WAITING_MAX {
@@ -304,6 +309,7 @@ impl Books {
             }
         }
         self.show(ExchangeId::Bitstamp, &product);
+        self.book_us.insert(product, at_us);
         Some(())
     }
 }

@@ -139,3 +139,38 @@ fn lines_carry_their_time_to_the_nanosecond() {
         Err(CaptureError::File { .. } | CaptureError::Header { .. })
     ));
 }
+
+/// A book contains every diff at or before its time, whether it came before or after it.
+#[test]
+fn a_bitstamp_diff_from_before_the_book_changes_nothing() {
+    let id = ExchangeId::Bitstamp;
+    let mut exchange = Exchange::new(id, exchange_spec(id, Vec::new()));
+    let (mut books, mut counts) = (super::books::Books::default(), CapturedCounts::default());
+    let diff = |at_us: u64, size: &str| {
+        Line::Received(format!(
+            r#"{{"event":"data","channel":"diff_order_book_solusd","data":{{"microtimestamp":"{at_us}","bids":[["77.42","{size}"]],"asks":[]}}}}"#
+        ))
+    };
+    let book = |at_us: u64| {
+        let text = format!(
+            r#"{{"microtimestamp":"{at_us}","bids":[["77.42","5.0"]],"asks":[["77.60","1.0"]]}}"#
+        );
+        Line::Http(
+            "https://www.bitstamp.net/api/v2/order_book/solusd/".to_owned(),
+            "GET".to_owned(),
+            text,
+        )
+    };
+    let bid = |exchange: &Exchange| exchange.levels("SOL-USD", Side::Bid, 0);
+    let mut take = |line: &Line, exchange: &mut Exchange| {
+        books.take(START_NS, id, line, exchange, &mut counts);
+    };
+    take(&diff(10, "1.0"), &mut exchange);
+    take(&diff(12, "2.0"), &mut exchange);
+    take(&book(11), &mut exchange);
+    assert_eq!(bid(&exchange), [(7_742_000_000, 200_000_000)], "held and newer");
+    take(&diff(11, "3.0"), &mut exchange);
+    assert_eq!(bid(&exchange), [(7_742_000_000, 200_000_000)], "contained");
+    take(&diff(13, "4.0"), &mut exchange);
+    assert_eq!(bid(&exchange), [(7_742_000_000, 400_000_000)], "newer");
+}
