@@ -93,6 +93,8 @@ struct Walk {
     gaps: u64,
     changes: BTreeMap<u16, Vec<u64>>,
     decisions: u64,
+    /// When each trade was approved.
+    approved: BTreeMap<u64, u64>,
     problems: Vec<String>,
 }
 
@@ -208,8 +210,18 @@ impl Walk {
     fn decided(&mut self, decided: &Decided) {
         match &decided.decision {
             Decision::Opened { look, .. } => self.pair("an opportunity opened", look.pair, decided),
-            Decision::Approved { plan, .. } => self.pair("a plan approved", plan.pair, decided),
+            Decision::Approved { trade, plan } => {
+                self.approved.insert(*trade, decided.at_ns);
+                self.pair("a plan approved", plan.pair, decided);
+            }
             Decision::Sent(order) => {
+                // A trade that was under way before the doubt is brought to its end.
+                let approved_ns = self.approved.get(&order.id().trade).copied();
+                let book = self.books.get(order.market().index());
+                let doubt = book.and_then(|book| book.doubt).map(|known| self.doubts[known]);
+                if doubt.zip(approved_ns).is_some_and(|(doubt, at_ns)| at_ns <= doubt.from_ns) {
+                    return;
+                }
                 let what = format!("an order sent ({})", order.purpose().name());
                 self.used(&what, order.market(), decided.at_ns, decided.seq);
             }
@@ -252,6 +264,7 @@ impl Story {
             gaps: 0,
             changes: BTreeMap::new(),
             decisions: 0,
+            approved: BTreeMap::new(),
             problems: Vec::new(),
         };
         let mut reader = Reader::open_from(&runs::disk(), dir, begin_seq).expect("a journal");
