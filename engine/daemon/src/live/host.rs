@@ -218,14 +218,15 @@ impl Parts {
         // The links were told to stop before; one that hangs in a send is given up.
         let mut failed = false;
         for mut link in links {
-            match tokio::time::timeout(Duration::from_secs(1), &mut link).await {
-                Ok(ended) => failed |= ended.is_err_and(|error| error.is_panic()),
-                Err(_) => {
+            let ended =
+                if let Ok(ended) = tokio::time::timeout(Duration::from_secs(1), &mut link).await {
+                    ended
+                } else {
+                    // Ends at its next await, which is where it hangs.
                     link.abort();
-                    // Aborted at its next await, which is where it hangs.
-                    failed |= link.await.is_err_and(|error| error.is_panic());
-                }
-            }
+                    link.await
+                };
+            failed |= ended.is_err_and(|error| error.is_panic());
         }
         step_inline(&core, &self.core_over, |core| while core.drain() {});
         match Rc::try_unwrap(core) {
