@@ -13,6 +13,8 @@ pub struct Lost {
     pub market: MarketId,
     /// Events of it in the batches that had no room.
     pub events: u64,
+    /// Events of the largest batch of it that would not fit an empty ring; 0 where there was none.
+    pub too_large: u64,
 }
 
 /// Takes the batches of one link. It never waits: what has no room is lost, and said.

@@ -366,6 +366,9 @@ pub(crate) fn mend_lost<O: Outlet>(driven: &mut Driven<O>, lost: &mut Vec<Lost>,
     let mut said = Sink::default();
     for it in lost.drain(..) {
         driven.link.note_lost(it.events);
+        if it.too_large > 0 {
+            driven.link.too_large(it.market, it.too_large);
+        }
         driven.link.mend(clock.now_ns(), it.market, &mut said);
     }
     let mut again = Vec::new();

@@ -10,6 +10,7 @@ use engine_model::{Body, Event, Flags, MarketId, Venue};
 
 use super::backoff::{Backoff, Budget};
 use super::host::host_of;
+use super::mending::Mending;
 use super::view::{
     Effect, LinkCounts, LinkSettings, LinkView, Phase, Stream, StreamState, Tap, Tapped, Ticket,
 };
@@ -52,13 +53,14 @@ pub struct Link {
     fetches: VecDeque<Fetch>,
     fetch_budget: Budget,
     in_flight: u32,
-    /// Tags of requests under way that are not to be recorded as they are.
     /// Number of the connection: answers of another one are nobody's.
     epoch: u64,
     /// Not to be dialed before, as the venue said. Unit: Unix nanoseconds.
     hold_off_ns: u64,
     closing: Option<Cause>,
     streams: Vec<Stream>,
+    /// By place in `streams`.
+    mending: Vec<Mending>,
     doubts: VecDeque<u64>,
     alive: Alive,
     asks: Asks,
@@ -79,13 +81,8 @@ impl Link {
         seed: u64,
     ) -> Self {
         let manners = protocol.manners();
-        let streams = protocol.markets_wanted().into_iter().map(|market| Stream {
-            market,
-            state: StreamState::Waiting,
-            since_ns: 0,
-            asked_ns: 0,
-            tries: 0,
-        });
+        let wanted = protocol.markets_wanted().into_iter();
+        let streams: Vec<Stream> = wanted.map(Stream::waiting).collect();
         Self {
             name: name.into(),
             venue,
@@ -109,7 +106,8 @@ impl Link {
             epoch: 0,
             hold_off_ns: 0,
             closing: None,
-            streams: streams.collect(),
+            mending: vec![Mending::default(); streams.len()],
+            streams,
             doubts: VecDeque::with_capacity(DOUBTS_KEPT),
             alive: Alive::new(protocol.decoder().markets()),
             asks: Asks::default(),
@@ -162,6 +160,11 @@ impl Link {
         &self.counts
     }
 
+    fn problems(&self) -> Vec<String> {
+        let own = self.mending.iter().filter_map(Mending::problem);
+        self.protocol.problems().into_iter().chain(own).collect()
+    }
+
     /// A picture for reports.
     pub fn view(&mut self) -> LinkView {
         LinkView {
@@ -173,7 +176,7 @@ impl Link {
             last_end: self.last_end,
             last_error: self.last_error.clone(),
             last_text_ns: self.last_text_ns,
-            problems: self.protocol.problems(),
+            problems: self.problems(),
             odd: *self.protocol.decoder().counts(),
         }
     }
@@ -319,7 +322,25 @@ impl Link {
             return;
         }
         let now = self.now(at_ns);
-        self.doubted(now, market, out);
+        let Some(index) = self.streams.iter().position(|it| it.market == market) else { return };
+        let stream = &mut self.streams[index];
+        if stream.state != StreamState::Live {
+            return;
+        }
+        match self.mending[index].ask(at_ns) {
+            None => self.doubted(now, market, out),
+            Some(held_ns) => {
+                stream.state = StreamState::Suspect;
+                (stream.since_ns, stream.asked_ns, stream.tries) = (now.ns, held_ns, 0);
+            }
+        }
+    }
+
+    /// A batch of this market has more events than any ring holds.
+    pub fn too_large(&mut self, market: MarketId, events: u64) {
+        if let Some(index) = self.streams.iter().position(|it| it.market == market) {
+            self.mending[index].too_large(events);
+        }
     }
 
     /// Counts events that did not reach the core.
@@ -345,6 +366,7 @@ impl Link {
         for stream in self.streams.iter().filter(|it| it.state != StreamState::Live) {
             due = due.min(stream.asked_ns.saturating_add(manners.snapshot_within_ns));
         }
+        due = self.mending.iter().filter_map(Mending::held_ns).fold(due, u64::min);
         if !self.sends.is_empty() {
             due = due.min(self.send_budget.next_ns(self.last_heard_ns));
         }
@@ -377,6 +399,14 @@ impl Link {
             self.follow(now, &fresh, out);
         }
         for index in 0..self.streams.len() {
+            if self.mending[index].due(now_ns) {
+                let now = self.now(now_ns);
+                let stream = &mut self.streams[index];
+                stream.asked_ns = now.ns;
+                self.counts.resyncs += 1;
+                let market = stream.market;
+                self.resync(now, market, out);
+            }
             let stream = self.streams[index];
             let is_late = stream.state != StreamState::Live
                 && now_ns.saturating_sub(stream.asked_ns) >= manners.snapshot_within_ns;
@@ -463,6 +493,9 @@ impl Link {
             stream.state = StreamState::Waiting;
             stream.since_ns = at_ns;
         }
+        for mending in &mut self.mending {
+            mending.settled();
+        }
     }
 
     /// Keeps what was said about the last failure, for reports.
@@ -529,7 +562,9 @@ impl Link {
     }
 
     fn live(&mut self, at_ns: u64, market: MarketId) {
-        if let Some(stream) = self.streams.iter_mut().find(|it| it.market == market) {
+        if let Some(index) = self.streams.iter().position(|it| it.market == market) {
+            self.mending[index].settled();
+            let stream = &mut self.streams[index];
             if stream.state != StreamState::Live {
                 stream.since_ns = at_ns;
             }

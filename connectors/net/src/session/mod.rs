@@ -9,6 +9,7 @@ mod alive;
 mod backoff;
 mod host;
 mod link;
+mod mending;
 mod view;
 
 use engine_model::{Event, MarketId};

@@ -81,6 +81,13 @@ pub struct Stream {
     pub(super) tries: u32,
 }
 
+impl Stream {
+    /// Nothing was asked for so far.
+    pub(super) const fn waiting(market: MarketId) -> Self {
+        Self { market, state: StreamState::Waiting, since_ns: 0, asked_ns: 0, tries: 0 }
+    }
+}
+
 /// What has happened on a link. 2⁶⁴ of any do not happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkCounts {

@@ -153,12 +153,13 @@ impl<W: Wake> RingOutlet<W> {
             }
             match lost.iter_mut().find(|it| it.market == market) {
                 Some(it) => it.events += 1,
-                None => lost.push(Lost { market, events: 1 }),
+                None => lost.push(Lost { market, events: 1, too_large: 0 }),
             }
         }
     }
 
-    /// A batch that no ring holds is more than any book may have: every market in it is told so.
+    /// A batch that no ring holds: every market in it is told so, and then that its events are lost. It
+    /// may have been one frame that went wrong, so that the market is made good like any other.
     fn oversized(&mut self, events: &[Event], lost: &mut Vec<Lost>) {
         let mut told: Vec<MarketId> = Vec::new();
         for it in events {
@@ -167,10 +168,12 @@ impl<W: Wake> RingOutlet<W> {
             }
             told.push(it.market);
             let body = Body::BookDoubt { reason: DoubtReason::TooLarge };
-            let doubt = event(self.venue, it.recv_ns, it.market, body);
-            if !self.push(&[doubt]) {
-                self.lose(&[doubt], lost);
-            }
+            // Where this has no room, the loss alone says it.
+            self.push(&[event(self.venue, it.recv_ns, it.market, body)]);
+        }
+        self.lose(events, lost);
+        for it in lost.iter_mut().filter(|it| told.contains(&it.market)) {
+            it.too_large = it.too_large.max(events.len() as u64);
         }
     }
 }
@@ -260,7 +263,7 @@ mod tests {
         batch(&mut sink, 3, 1, 1);
         batch(&mut sink, 4, 0, 1);
         outlet.publish(&sink, &mut lost);
-        assert_eq!(lost, [Lost { market: MarketId(1), events: 5 }]);
+        assert_eq!(lost, [Lost { market: MarketId(1), events: 5, too_large: 0 }]);
         assert_eq!(bodies(&mut port), [(0, Body::BookClear, 6), (0, Body::BookClear, 1)]);
         sink.clear();
         lost.clear();
@@ -318,13 +321,15 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_that_no_ring_holds_is_a_doubt_and_is_not_asked_for_again() {
+    fn a_batch_that_no_ring_holds_is_a_doubt_and_is_lost() {
         let (mut outlet, mut port) = ring(8, VENUE, Clock::new(), NoWake);
         let (mut lost, mut sink) = (Vec::new(), Sink::default());
         batch(&mut sink, 1, 3, 9);
         outlet.publish(&sink, &mut lost);
-        assert!(lost.is_empty());
+        assert_eq!(lost, [Lost { market: MarketId(3), events: 9, too_large: 9 }]);
+        outlet.tick();
         let doubt = Body::BookDoubt { reason: DoubtReason::TooLarge };
-        assert_eq!(bodies(&mut port), [(3, doubt, 1)]);
+        let gap = Body::Gap { batches: 1, events: 9 };
+        assert_eq!(bodies(&mut port), [(3, doubt, 1), (3, gap, 1)]);
     }
 }
