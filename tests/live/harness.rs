@@ -276,6 +276,15 @@ impl Scene {
         views.into_iter().find(|view| view.name == name).expect("it was seen before")
     }
 
+    /// Waits until a fault has met something, or until then; says when. Unit: Unix nanoseconds of
+    /// market time.
+    pub(crate) fn meets_fault(&self, until_ns: u64) -> u64 {
+        while self.now_ns() < until_ns && self.running.faults().iter().all(|it| it.applied == 0) {
+            self.pass_ms(10);
+        }
+        self.now_ns()
+    }
+
     /// Waits until something is so. False: not within [`PATIENCE`].
     pub(crate) fn comes(&self, is_so: impl Fn(&[LinkView]) -> bool) -> bool {
         let from = Instant::now();

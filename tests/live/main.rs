@@ -13,6 +13,8 @@ mod coinbase;
 mod gemini;
 mod harness;
 mod keys;
+mod limits;
 mod row;
 mod slow;
+mod solana;
 mod story;

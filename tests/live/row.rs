@@ -14,6 +14,10 @@ const SLACK_MS: u64 = 1_000;
 /// A fault counts as met when this has passed, if nothing is to come of it. Unit: as before.
 const QUIET_MS: u64 = 3_000;
 
+/// A fault that waits for a frame of its kind waits so long: an account of the chain changes only when
+/// somebody trades. Unit: as before.
+const MEETS_WITHIN_MS: u64 = 60_000;
+
 /// Which markets of the venue are put in doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hits {
@@ -153,11 +157,15 @@ impl Row {
             })
         };
         let mut problems = Vec::new();
+        let mut met_ns = at_ns;
         if matches!(self.hits, Hits::One | Hits::All) || self.ends.is_some() {
             if !scene.comes(sees) {
                 problems.push("nothing came of the fault".to_owned());
             }
         } else {
+            if self.lasts_ms == 0 {
+                met_ns = scene.meets_fault(at_ns + MEETS_WITHIN_MS * MS_NS);
+            }
             scene.pass_ms(QUIET_MS.max(self.within_ms));
         }
         let over_ns = at_ns + self.lasts_ms * MS_NS;
@@ -169,14 +177,15 @@ impl Row {
         // What a late end of the fault may still do, and a look at everything at work.
         scene.pass_ms(2_500);
         let mut story = scene.end();
-        self.judge(&mut story, &markets_of(&config, self.venue), at_ns);
+        self.judge(&mut story, &markets_of(&config, self.venue), (at_ns, met_ns));
         self.judge_others(&mut story, &config, at_ns);
         problems.append(&mut story.problems);
         story.problems = problems;
         story
     }
 
-    fn judge(&self, story: &mut Story, own: &[MarketId], at_ns: u64) {
+    /// The times: of the fault's beginning, and when it met something.
+    fn judge(&self, story: &mut Story, own: &[MarketId], (at_ns, met_ns): (u64, u64)) {
         let doubts = story.doubts_since(own, at_ns);
         let mut problems = Vec::new();
         let mut hit: Vec<MarketId> = doubts.iter().map(|doubt| doubt.market).collect();
@@ -202,16 +211,16 @@ impl Row {
                 }
             }
         }
-        self.judge_way_back(&doubts, at_ns, &mut problems);
+        self.judge_way_back(&doubts, met_ns, &mut problems);
         self.judge_counts(story, &mut problems);
         story.problems.append(&mut problems);
     }
 
-    fn judge_way_back(&self, doubts: &[Doubt], at_ns: u64, problems: &mut Vec<String>) {
-        let by_ns = at_ns + (self.lasts_ms + self.within_ms + self.well_within_ms) * MS_NS;
+    fn judge_way_back(&self, doubts: &[Doubt], met_ns: u64, problems: &mut Vec<String>) {
+        let by_ns = met_ns + (self.lasts_ms + self.within_ms + self.well_within_ms) * MS_NS;
         for doubt in doubts {
             if doubt.until_ns.is_none_or(|until_ns| until_ns > by_ns) {
-                let after_ms = doubt.until_ns.map(|until_ns| (until_ns - at_ns) / MS_NS);
+                let after_ms = doubt.until_ns.map(|until_ns| (until_ns - met_ns) / MS_NS);
                 let (market, reason) = (doubt.market, doubt.reason);
                 problems.push(format!(
                     "{market:?} back too late, {after_ms:?} ms after the fault ({reason:?})"
