@@ -195,6 +195,16 @@ fn make(options: &mut Options) -> Result<Made, Failure> {
     Ok(made)
 }
 
+fn make_dir(dir: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(dir).map_err(|error| {
+        Failure::new(
+            Exit::Write,
+            format!("cannot make {}: {error}", dir.display()),
+            "name another directory: [runtime] journal_dir",
+        )
+    })
+}
+
 impl Live {
     /// Opens the journal, makes the core and starts every thread.
     ///
@@ -213,13 +223,7 @@ impl Live {
                 "too many pairs, or a grid finer than 10^-18",
             )
         })?;
-        std::fs::create_dir_all(&options.journal_dir).map_err(|error| {
-            Failure::new(
-                Exit::Write,
-                format!("cannot make {}: {error}", options.journal_dir.display()),
-                "name another directory: [runtime] journal_dir",
-            )
-        })?;
+        make_dir(&options.journal_dir)?;
         let (recorder, tapes) = tapes(core.pairs().len());
         let started = JournalThread::start(&options.journal_dir, options.journal, tapes);
         let (journal, recovered) = started.map_err(|error| failure(&error))?;
