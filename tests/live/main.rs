@@ -11,6 +11,7 @@ mod bitstamp;
 mod campaign;
 mod coinbase;
 mod gemini;
+mod gemini_v2;
 mod harness;
 mod keys;
 mod limits;
