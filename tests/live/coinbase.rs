@@ -54,6 +54,7 @@ rows! {
     coinbase_maintenance => |name| Row::new(name, "coinbase", Fault::Maintenance).hits(Hits::Any, 0).others(6);
     coinbase_clock_ahead => |name| Row::new(name, "coinbase", Fault::ClockSkew { by_ms: 5_000 }).lasts(4_000);
     coinbase_clock_behind => |name| Row::new(name, "coinbase", Fault::ClockSkew { by_ms: -5_000 }).lasts(4_000);
+    coinbase_dropped_subscription => |name| Row::new(name, "coinbase", Fault::SubscriptionDropped).asks(10_000);
     coinbase_truncated => |name| Row::new(name, "coinbase", Fault::Truncate { pick: pick(1, "l2_data") }).hits(Hits::All, 1_500);
     coinbase_mutated => |name| Row::new(name, "coinbase", garbled("l2_data")).hits(Hits::All, 1_500);
     coinbase_dropped => |name| Row::new(name, "coinbase", Fault::Drop { pick: pick(1, "l2_data") }).hits(Hits::All, 1_000).odd(Odd::SequenceGap);

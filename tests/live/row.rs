@@ -50,6 +50,8 @@ pub(crate) struct Row {
     pub(crate) ends: Option<Cause>,
     /// Ends of other causes on the way back, at most.
     pub(crate) other_ends: u64,
+    /// A market is asked for anew within this, without a doubt. Unit: milliseconds of market time.
+    pub(crate) asks_within_ms: Option<u64>,
     /// What the decoder counts, at least once.
     pub(crate) odd: Option<Odd>,
     /// Longest from the fault's end (or, where it has none, its beginning) to every market being live.
@@ -73,6 +75,7 @@ impl Row {
             within_ms: 0,
             ends: None,
             other_ends: 0,
+            asks_within_ms: None,
             odd: None,
             well_within_ms: 20_000,
             is_cut: false,
@@ -98,6 +101,11 @@ impl Row {
 
     pub(crate) const fn others(mut self, most: u64) -> Self {
         self.other_ends = most;
+        self
+    }
+
+    pub(crate) const fn asks(mut self, within_ms: u64) -> Self {
+        self.asks_within_ms = Some(within_ms);
         self
     }
 
@@ -168,6 +176,7 @@ impl Row {
             }
             scene.pass_ms(QUIET_MS.max(self.within_ms));
         }
+        problems.extend(self.asks_within_ms.and_then(|ms| self.asks_late(&scene, at_ns, ms)));
         let over_ns = at_ns + self.lasts_ms * MS_NS;
         let now_ns = scene.now_ns();
         scene.pass_ms(over_ns.saturating_sub(now_ns) / MS_NS);
@@ -182,6 +191,19 @@ impl Row {
         problems.append(&mut story.problems);
         story.problems = problems;
         story
+    }
+
+    /// What is wrong with when a market was asked for anew.
+    fn asks_late(&self, scene: &Scene, at_ns: u64, within_ms: u64) -> Option<String> {
+        let asked = |views: &[LinkView]| {
+            let view = views.iter().find(|view| view.name == self.link());
+            view.is_some_and(|view| view.counts.resyncs > 0)
+        };
+        if !scene.comes(asked) {
+            return Some("nothing was asked for anew".to_owned());
+        }
+        let after_ms = (scene.now_ns() - at_ns) / MS_NS;
+        (after_ms > within_ms + SLACK_MS).then(|| format!("asked for only after {after_ms} ms"))
     }
 
     /// The times: of the fault's beginning, and when it met something.

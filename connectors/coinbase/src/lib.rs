@@ -4,7 +4,8 @@
 //! snapshot per book) and decides what a frame does; `fast` reads book frames without allocating,
 //! `usual` those in the order of keys that the venue writes today, `wire` reads every frame through serde; [`metadata`] reads tick and lot of the products, `fees` the account's fee tier.
 //!
-//! [`session`] says what a live connection subscribes to and how it mends a book, [`sign`] makes the
+//! [`session`] says what a live connection subscribes to and how it mends a book, `quiet` which book
+//! may not be subscribed to any more, [`sign`] makes the
 //! tokens of a key.
 //!
 //! Deliberately absent: sockets and orders; the 2021 Exchange feed.
@@ -13,6 +14,7 @@
 mod fast;
 mod fees;
 pub mod metadata;
+mod quiet;
 pub mod reader;
 pub mod session;
 pub mod sign;

@@ -10,6 +10,7 @@ use connector_net::{Decoder, Markets, Sink};
 use engine_model::units::NS_PER_MS;
 use engine_model::{Event, MarketId};
 
+use crate::quiet::Quiet;
 use crate::reader::CoinbaseDecoder;
 use crate::sign::Key;
 
@@ -68,6 +69,7 @@ pub struct CoinbaseSession {
     /// Markets whose subscription is to be made anew.
     mending: Vec<MarketId>,
     mend_ns: u64,
+    quiet: Quiet,
     /// Refusals of a token on this run.
     refusals: u32,
     /// When the last one came; 0: none. Unit: Unix nanoseconds.
@@ -88,6 +90,7 @@ impl CoinbaseSession {
             decoder: CoinbaseDecoder::new(markets),
             mending: Vec::new(),
             mend_ns: u64::MAX,
+            quiet: Quiet::default(),
             refusals: 0,
             refused_ns: 0,
             refused_more: 0,
@@ -211,6 +214,7 @@ impl Protocol for CoinbaseSession {
     fn opened(&mut self, now: Now, _: &mut Sink, asks: &mut Asks) {
         self.mending.clear();
         self.mend_ns = u64::MAX;
+        self.quiet.begin();
         // A clock that was set right, or a key that was mended, gets its chance with each connection.
         self.refusals = 0;
         self.refused_ns = 0;
@@ -222,6 +226,7 @@ impl Protocol for CoinbaseSession {
     }
 
     fn received(&mut self, now: Now, frame: &[u8], fresh: &[Event], _: &mut Sink, asks: &mut Asks) {
+        self.quiet.note(now.ns, fresh);
         // Error frames are short and give no events.
         if fresh.is_empty() && frame.len() <= ERROR_BYTES_MAX && memchr_error(frame) {
             self.error(now, frame, asks);
@@ -250,15 +255,19 @@ impl Protocol for CoinbaseSession {
             self.mending.push(market);
         }
         self.mend_ns = self.mend_ns.min(now.ns);
+        self.quiet.asked(market);
     }
 
     fn due_ns(&self) -> u64 {
-        self.mend_ns.min(self.fees_ns)
+        self.mend_ns.min(self.fees_ns).min(self.quiet.due_ns())
     }
 
     fn time(&mut self, now: Now, _: &mut Sink, asks: &mut Asks) {
         if self.fees_ns <= now.ns {
             self.ask_fees(now, asks);
+        }
+        for market in self.quiet.take_due(now.ns) {
+            asks.mend(market);
         }
         if self.mend_ns > now.ns {
             return;
@@ -276,6 +285,7 @@ impl Protocol for CoinbaseSession {
     fn closed(&mut self, _: Now, _: Cause) {
         self.mending.clear();
         self.mend_ns = u64::MAX;
+        self.quiet.begin();
         self.fees_ns = u64::MAX;
     }
 

@@ -40,7 +40,7 @@ fn effects(link: &mut Link, now_ns: &mut u64) -> Vec<String> {
                     all.push(format!("close {}", cause.name()));
                     return all;
                 }
-                Effect::Ping(_) => {}
+                Effect::Ping(payload) => link.ponged(*now_ns, &payload),
             }
         }
     }
@@ -140,6 +140,56 @@ fn a_snapshot_that_never_comes_is_asked_for_twice_and_then_the_connection_ends()
     assert_eq!(all.iter().filter(|it| it.contains("unsubscribe")).count(), 1);
     assert_eq!(all.last().map(String::as_str), Some("close snapshot_late"));
     assert!(now_ns - START_NS < 16 * SECOND_NS);
+}
+
+/// Ten seconds of heartbeats, and changes of the other book alone: a venue that has dropped one product
+/// says nothing of it.
+#[test]
+fn a_book_that_is_told_nothing_while_the_connection_lives_is_asked_for_anew() {
+    let mut now_ns = START_NS;
+    let (mut link, _) = opened(None, &mut now_ns);
+    say(&mut link, now_ns, &book(0, "snapshot", "BTC-USD"));
+    say(&mut link, now_ns, &book(1, "snapshot", "ETH-USD"));
+    let from_ns = now_ns;
+    let (mut sequence, mut said) = (2, Vec::new());
+    while said.is_empty() {
+        say(&mut link, now_ns, &book(sequence, "update", "BTC-USD"));
+        sequence += 1;
+        said = effects(&mut link, &mut now_ns);
+        assert!(now_ns - from_ns <= 12 * SECOND_NS);
+    }
+    assert!(now_ns - from_ns >= 10 * SECOND_NS);
+    assert_eq!(
+        said,
+        [
+            r#"{"type":"unsubscribe","product_ids":["ETH-USD"],"channel":"level2"}"#,
+            r#"{"type":"subscribe","product_ids":["ETH-USD"],"channel":"level2"}"#
+        ]
+    );
+    let states = |link: &Link| link.streams().iter().map(|it| it.state).collect::<Vec<_>>();
+    assert_eq!(states(&link), [StreamState::Live, StreamState::Suspect]);
+    assert_eq!((link.counts().doubts, link.counts().resyncs), (0, 1), "counted, and no doubt");
+    say(&mut link, now_ns, &book(sequence, "snapshot", "ETH-USD"));
+    assert_eq!(states(&link), [StreamState::Live, StreamState::Live]);
+}
+
+/// It is not left to be believed where the venue does not tell it any more.
+#[test]
+fn a_quiet_book_that_does_not_come_ends_the_connection() {
+    let mut now_ns = START_NS;
+    let (mut link, _) = opened(None, &mut now_ns);
+    say(&mut link, now_ns, &book(0, "snapshot", "BTC-USD"));
+    say(&mut link, now_ns, &book(1, "snapshot", "ETH-USD"));
+    let from_ns = now_ns;
+    let (mut sequence, mut all) = (2, Vec::new());
+    while all.last().is_none_or(|it: &String| !it.starts_with("close")) {
+        say(&mut link, now_ns, &book(sequence, "update", "BTC-USD"));
+        sequence += 1;
+        all.extend(effects(&mut link, &mut now_ns));
+        assert!(now_ns - from_ns <= 22 * SECOND_NS, "{all:?}");
+    }
+    assert_eq!(all.last().map(String::as_str), Some("close snapshot_late"));
+    assert_eq!(all.iter().filter(|it| it.contains("unsubscribe")).count(), 2);
 }
 
 #[test]

@@ -77,6 +77,7 @@ impl Play {
                 format!("fetch {}", path.trim_end_matches('-'))
             }
             Ask::Reconnect(cause) => format!("reconnect {}", cause.name()),
+            Ask::Mend(market) => format!("mend {}", market.0),
         };
         self.asks.list.drain(..).map(word).collect()
     }
@@ -84,7 +85,7 @@ impl Play {
     fn fetches(&self) -> Vec<connector_net::session::Fetch> {
         let fetch = |ask: &Ask| match ask {
             Ask::Fetch(fetch) => Some(fetch.clone()),
-            Ask::Send(_) | Ask::SendSecret { .. } | Ask::Reconnect(_) => None,
+            Ask::Send(_) | Ask::SendSecret { .. } | Ask::Reconnect(_) | Ask::Mend(_) => None,
         };
         self.asks.list.iter().filter_map(fetch).collect()
     }

@@ -75,7 +75,9 @@ impl Play {
                     words.push(text);
                 }
                 Ask::Reconnect(cause) => words.push(format!("reconnect {}", cause.name())),
-                Ask::SendSecret { .. } | Ask::Fetch(_) => unreachable!("none of this session"),
+                Ask::SendSecret { .. } | Ask::Fetch(_) | Ask::Mend(_) => {
+                    unreachable!("none of this session")
+                }
             }
         }
         words.retain(|word| !word.contains("\"ping\""));
@@ -225,7 +227,7 @@ fn the_current_feed_is_asked_for_a_sign_of_life() {
     play.pass(10_000);
     let pings = play.asks.list.iter().filter(|ask| match ask {
         Ask::Send(text) => text == r#"{"id":1000000000,"method":"ping"}"#,
-        Ask::SendSecret { .. } | Ask::Fetch(_) | Ask::Reconnect(_) => false,
+        Ask::SendSecret { .. } | Ask::Fetch(_) | Ask::Reconnect(_) | Ask::Mend(_) => false,
     });
     assert_eq!(pings.count(), 5);
     play.frame(r#"{"id":1000000000,"status":200}"#);

@@ -230,7 +230,7 @@ impl Link {
         }
         let mut asks = core::mem::take(&mut self.asks);
         self.protocol.opened(now, out, &mut asks);
-        self.take_asks(now, asks);
+        self.take_asks(now, asks, out);
     }
 
     /// A text frame came. Its events are in `out` afterwards, whole batches behind those that were
@@ -256,7 +256,7 @@ impl Link {
         let now = Now { ns: at_ns.max(self.newest_ns), line: self.line };
         let mut asks = core::mem::take(&mut self.asks);
         self.protocol.received(now, frame, fresh, out, &mut asks);
-        self.take_asks(now, asks);
+        self.take_asks(now, asks, out);
         self.follow(now, fresh, out);
     }
 
@@ -312,7 +312,7 @@ impl Link {
         let fresh = out.events[from..].to_vec();
         let mut asks = core::mem::take(&mut self.asks);
         self.protocol.fetched(now, end, &fresh, out, &mut asks);
-        self.take_asks(now, asks);
+        self.take_asks(now, asks, out);
         self.follow(now, &fresh, out);
     }
 
@@ -393,7 +393,7 @@ impl Link {
             let mut asks = core::mem::take(&mut self.asks);
             let from = out.events.len();
             self.protocol.time(now, out, &mut asks);
-            self.take_asks(now, asks);
+            self.take_asks(now, asks, out);
             let fresh = out.events[from..].to_vec();
             self.alive.note(&fresh);
             self.follow(now, &fresh, out);
@@ -517,7 +517,8 @@ impl Link {
         self.closing = self.closing.or(Some(cause));
     }
 
-    fn take_asks(&mut self, now: Now, mut asks: Asks) {
+    fn take_asks(&mut self, now: Now, mut asks: Asks, out: &mut Sink) {
+        let mut mends = Vec::new();
         for ask in asks.list.drain(..) {
             match ask {
                 Ask::Send(text) if self.sends.len() < SENDS_MAX => {
@@ -535,10 +536,13 @@ impl Link {
                     self.close(Cause::TooManyDoubts);
                 }
                 Ask::Reconnect(cause) => self.close(cause),
+                Ask::Mend(market) => mends.push(market),
             }
         }
-        let _ = now;
         self.asks = asks;
+        for market in mends {
+            self.doubted(now, market, out);
+        }
     }
 
     /// Notes which markets became live or fell into doubt; the latter are asked for anew.
@@ -614,6 +618,6 @@ impl Link {
     fn resync(&mut self, now: Now, market: MarketId, out: &mut Sink) {
         let mut asks = core::mem::take(&mut self.asks);
         self.protocol.resync(now, market, out, &mut asks);
-        self.take_asks(now, asks);
+        self.take_asks(now, asks, out);
     }
 }

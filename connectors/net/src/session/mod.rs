@@ -243,6 +243,9 @@ pub enum Ask {
     Fetch(Fetch),
     /// An end of this connection and a new one.
     Reconnect(Cause),
+    /// A new snapshot of a live market whose stream may be dead: [`Protocol::resync`] is called, and the
+    /// snapshot must come as after a doubt.
+    Mend(MarketId),
 }
 
 /// What a protocol wants, in order.
@@ -271,6 +274,11 @@ impl Asks {
     /// A new connection.
     pub fn reconnect(&mut self, cause: Cause) {
         self.list.push(Ask::Reconnect(cause));
+    }
+
+    /// A market to be made good.
+    pub fn mend(&mut self, market: MarketId) {
+        self.list.push(Ask::Mend(market));
     }
 }
 

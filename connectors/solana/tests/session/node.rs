@@ -302,6 +302,7 @@ impl Drive {
             let more = match ask {
                 Ask::Send(text) => self.send(&text),
                 Ask::SendSecret { .. } => panic!("a session has no secrets"),
+                Ask::Mend(_) => panic!("a session mends its pools itself"),
                 Ask::Fetch(fetch) => self.fetch(fetch),
                 Ask::Reconnect(cause) => {
                     leaves = leaves.or(Some(cause));
