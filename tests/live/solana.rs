@@ -44,7 +44,7 @@ rows! {
         .scale(1);
     solana_large_frame => |name| Row::new(name, "solana", Fault::GiantFrame { bytes: LARGE }).scale(1);
     solana_crossed_book => |name| Row::new(name, "solana", Fault::CrossedBook { product: POOL.to_owned() })
-        .hits(Hits::One, 500);
+        .times(12).hits(Hits::One, 12 * 700);
     solana_refused => |name| Row::new(name, "solana", Fault::Refuse).lasts(5_000).cut()
         .hits(Hits::All, 0).ends(Cause::Closed).others(8);
     solana_ban => |name| Row::new(name, "solana", Fault::Ban { status: 403, text: "banned".to_owned(), reach: Reach::default() })

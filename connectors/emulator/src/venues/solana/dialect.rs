@@ -325,15 +325,18 @@ impl PubSub {
         }
     }
 
-    /// A notification of a followed pool with an older slot and what the pool was then.
+    /// A notification of a followed pool, and one with an older slot and what the pool was then: without
+    /// the first, a pool that nobody has traded lately would not seem to go back.
     fn fork_hint(&self, product: &str, out: &mut Vec<Out>) -> bool {
         let Ok(key) = Pubkey::from_str(product) else { return false };
         let ledger = self.node.ledger();
-        let older = self.told.processed.saturating_sub(2);
-        let frames = self.account_frames(&ledger, &key, older, Commitment::Processed);
-        let any = !frames.is_empty();
-        out.extend(frames.into_iter().map(Out::Text));
-        any
+        let newest = self.told.processed;
+        let from = out.len();
+        for slot in [newest, newest.saturating_sub(2)] {
+            let frames = self.account_frames(&ledger, &key, slot, Commitment::Processed);
+            out.extend(frames.into_iter().map(Out::Text));
+        }
+        out.len() > from
     }
 
     /// A notification of the oldest followed account, made longer by spaces between its parts.
