@@ -46,7 +46,7 @@ rows! {
     bitstamp_maintenance => |name| Row::new(name, "bitstamp", Fault::Maintenance).hits(Hits::Any, 0).others(6).set("venues.bitstamp.audit_every_ms=2000");
     bitstamp_clock_ahead => |name| Row::new(name, "bitstamp", Fault::ClockSkew { by_ms: 5_000 }).lasts(4_000).set("venues.bitstamp.audit_every_ms=2000");
     bitstamp_clock_behind => |name| Row::new(name, "bitstamp", Fault::ClockSkew { by_ms: -5_000 }).lasts(4_000).set("venues.bitstamp.audit_every_ms=2000");
-    bitstamp_dropped_subscription => |name| Row::new(name, "bitstamp", Fault::SubscriptionDropped).hits(Hits::Any, 60_000).others(1).set("venues.bitstamp.audit_every_ms=2000");
+    bitstamp_dropped_subscription => |name| Row::new(name, "bitstamp", Fault::SubscriptionDropped).after(34_000).hits(Hits::One, 14_000).set("venues.bitstamp.audit_every_ms=2000");
     bitstamp_truncated => |name| Row::new(name, "bitstamp", Fault::Truncate { pick: pick(1, "diff_order_book") }).hits(Hits::Any, 2_000).set("venues.bitstamp.audit_every_ms=2000");
     bitstamp_mutated => |name| Row::new(name, "bitstamp", garbled("diff_order_book")).hits(Hits::Any, 2_000).set("venues.bitstamp.audit_every_ms=2000");
     bitstamp_dropped => |name| Row::new(name, "bitstamp", Fault::Drop { pick: pick(40, "diff_order_book") }).hits(Hits::Any, 25_000).set("venues.bitstamp.audit_every_ms=2000");

@@ -43,6 +43,8 @@ pub(crate) struct Row {
     pub(crate) venue: &'static str,
     /// What goes wrong.
     pub(crate) fault: Fault,
+    /// How long everything is well before. Unit: milliseconds of market time.
+    pub(crate) after_ms: u64,
     /// How long. Unit: milliseconds of market time.
     pub(crate) lasts_ms: u64,
     /// Who is put in doubt.
@@ -76,6 +78,7 @@ impl Row {
             name,
             venue,
             fault,
+            after_ms: 1_500,
             lasts_ms: 0,
             hits: Hits::None,
             within_ms: 0,
@@ -88,6 +91,11 @@ impl Row {
             times: 1,
             stage: Stage::default(),
         }
+    }
+
+    pub(crate) const fn after(mut self, ms: u64) -> Self {
+        self.after_ms = ms;
+        self
     }
 
     pub(crate) const fn lasts(mut self, ms: u64) -> Self {
@@ -163,7 +171,7 @@ impl Row {
 
     fn once(&self) -> Story {
         let scene = Scene::start(&self.stage);
-        scene.pass_ms(1_500);
+        scene.pass_ms(self.after_ms);
         let config = scene.config.clone();
         let at_ns = scene.fault(self.venue, self.fault.clone(), self.lasts_ms);
         if self.is_cut {

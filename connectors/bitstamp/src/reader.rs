@@ -246,14 +246,14 @@ impl BitstampDecoder {
                 let Some(position) = self.position(symbol) else { return };
                 if self.join(position).is_acknowledged() {
                     // It had ended meanwhile, and nobody has said so.
-                    self.lose(position, DoubtReason::Disconnected, stamp(recv_ns, 0), out);
+                    self.ended(position, recv_ns, out);
                 }
                 let since = (recv_ns, self.newest_micros);
                 self.join(position).acknowledged(since);
             }
             ("unsubscription_succeeded", Some(symbol)) => {
                 if let Some(position) = self.position(symbol) {
-                    self.lose(position, DoubtReason::Disconnected, stamp(recv_ns, 0), out);
+                    self.ended(position, recv_ns, out);
                     self.join(position).unsubscribed();
                 }
             }
@@ -267,12 +267,25 @@ impl BitstampDecoder {
         }
     }
 
-    /// One market's diffs have a hole of unknown time.
-    fn lose(&mut self, position: usize, doubt: DoubtReason, stamp: Stamp, out: &mut Sink) {
+    /// One market's channel has ended. A book that is in doubt already is mended so: that is no doubt more.
+    fn ended(&mut self, position: usize, recv_ns: u64, out: &mut Sink) {
+        if self.books.state(position) == BookState::Doubted {
+            self.forget(position, recv_ns);
+        } else {
+            self.lose(position, DoubtReason::Disconnected, stamp(recv_ns, 0), out);
+        }
+    }
+
+    fn forget(&mut self, position: usize, recv_ns: u64) {
         let freed = self.join(position).held_events.len();
-        let since = (stamp.recv_ns, self.newest_micros);
+        let since = (recv_ns, self.newest_micros);
         self.join(position).lose(since);
         self.held_levels -= freed;
+    }
+
+    /// One market's diffs have a hole of unknown time.
+    fn lose(&mut self, position: usize, doubt: DoubtReason, stamp: Stamp, out: &mut Sink) {
+        self.forget(position, stamp.recv_ns);
         self.books.doubt(position, doubt, &self.markets, stamp, out);
     }
 

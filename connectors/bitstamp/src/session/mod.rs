@@ -7,7 +7,8 @@
 //!
 //! * A book in doubt that the decoder buffers for already is fetched. Where the decoder knows of no
 //!   doubt (events were lost behind it) the channel is subscribed anew, so that a recording shows
-//!   the new beginning too. So is a channel that has been quiet.
+//!   the new beginning too. So is a channel that has been quiet, or that has told nothing since a book was
+//!   asked for that differs.
 //! * An acknowledgement proves nothing: unknown markets are acknowledged and then silent. Their REST
 //!   book is not found, which is a problem to report; a subscription that died is found by comparison.
 
@@ -72,8 +73,10 @@ struct Feed {
     too_old: u32,
     /// Requests that failed, in a row.
     failed: u32,
-    /// Receive time of the last event.
+    /// Receive time of the last change of its book.
     heard_ns: u64,
+    /// When a book to compare with was last asked for; 0: not on this connection.
+    compared_ns: u64,
     audit_due_ns: u64,
 }
 
@@ -125,6 +128,7 @@ impl BitstampSession {
                 too_old: 0,
                 failed: 0,
                 heard_ns: 0,
+                compared_ns: 0,
                 audit_due_ns: u64::MAX,
             })
         };
@@ -353,6 +357,7 @@ impl BitstampSession {
         if now.ns < self.fetch_from_ns {
             return;
         }
+        feed.compared_ns = now.ns;
         let url = book_url(&self.settings.rest_url, &feed.symbol, Purpose::Audit(now.ns));
         let tag = self.tag();
         asks.fetch(get(tag, url));
@@ -431,7 +436,9 @@ impl Protocol for BitstampSession {
         if let Some(first) = said.next()
             && !matches!(first.body, Body::BookDoubt { .. } | Body::Heartbeat { .. })
         {
-            if let Some(at) = self.by_market.get(&first.market.0) {
+            // Trades are another channel: they show nothing of the book's.
+            let is_of_book = matches!(first.body, Body::Level { .. } | Body::BookClear);
+            if is_of_book && let Some(at) = self.by_market.get(&first.market.0) {
                 self.feeds[*at].heard_ns = now.ns;
             }
             return;
@@ -471,8 +478,13 @@ impl Protocol for BitstampSession {
         let feed = &self.feeds[at];
         let is_quiet =
             now.ns.saturating_sub(feed.heard_ns) >= self.settings.data_within_ms * NS_PER_MS;
+        // A book to compare with was asked for, and the channel has told nothing while it settled: fetching
+        // alone would make a book good that nobody keeps current.
+        let settle_ns = self.settings.audit.map_or(u64::MAX, |audit| audit.settle_ns);
+        let is_dead =
+            feed.heard_ns < feed.compared_ns && now.ns.saturating_sub(feed.heard_ns) >= settle_ns;
         match feed.stage {
-            Stage::Live if self.decoder.is_live(market) || is_quiet => {
+            Stage::Live if self.decoder.is_live(market) || is_quiet || is_dead => {
                 self.subscribe(at, now, 0, asks);
             }
             Stage::Live => {
@@ -518,6 +530,7 @@ impl Protocol for BitstampSession {
         for feed in &mut self.feeds {
             feed.stage = Stage::Idle;
             feed.audit_due_ns = u64::MAX;
+            feed.compared_ns = 0;
         }
         if let Some(account) = &mut self.account {
             account.closed();

@@ -423,6 +423,46 @@ fn a_quiet_channel_is_subscribed_anew_where_nothing_is_compared() {
     assert_eq!(play.asked_but_beats(), ANEW);
 }
 
+/// Compared often, a channel that died lately is not merely fetched: its book would be good and go wrong
+/// again. Trades are another channel, and prove nothing.
+#[test]
+fn a_channel_that_tells_nothing_while_the_books_differ_is_subscribed_anew() {
+    for is_dead in [true, false] {
+        let mut play = Play::new(Settings { audit_every_ms: 2_000, ..settings(&["btcusd"]) });
+        play.live();
+        play.pass(20_000);
+        play.frame(&diff("btcusd", play.micros(), "97.00x1", ""));
+        for _ in 1..=2 {
+            let mut waited_ms = 0;
+            while !play.fetches().iter().any(|fetch| fetch.url.contains("audit")) {
+                play.pass(1_000);
+                waited_ms += 1_000;
+                assert!(waited_ms <= 12_000, "no comparison is asked for");
+            }
+            play.asked_but_beats_kept();
+            play.answer("audit", 200, &book(play.micros(), "99.00x1 97.00x1", "101.00x1"));
+            play.pass(1_000);
+            if is_dead {
+                play.frame(
+                    r#"{"data":{"id":1,"id_str":"1","amount":1,"amount_str":"1.00","price":99,"price_str":"99.00","type":0,"timestamp":"1767225600","microtimestamp":"1767225600000001","buy_order_id":1,"sell_order_id":2},"channel":"live_trades_btcusd","event":"trade"}"#,
+                );
+            } else {
+                play.frame(&diff("btcusd", play.micros(), "96.00x1", ""));
+            }
+            play.pass(1_000);
+            play.frame(r#"{"event":"bts:heartbeat","channel":"","data":{"status":"success"}}"#);
+        }
+        assert_eq!(play.session.decoder.counts().get(Odd::AuditMismatch), 2);
+        let asked = play.asked_but_beats();
+        assert_eq!(asked.ends_with(&ANEW.map(str::to_owned)), is_dead, "{asked:?}");
+        // What mends it is not another doubt: three in a minute would end the connection.
+        play.frame(
+            r#"{"event":"bts:unsubscription_succeeded","channel":"diff_order_book_btcusd"}"#,
+        );
+        assert_eq!(play.doubts(), 0);
+    }
+}
+
 impl Play {
     /// As [`Play::asked_but_beats`], requests stay.
     fn asked_but_beats_kept(&mut self) -> Vec<String> {
