@@ -36,6 +36,11 @@ impl Running {
         Ok(Self { loaded, begin })
     }
 
+    /// Its markets.
+    pub(super) fn markets(&self) -> &[config::Market] {
+        &self.loaded.config.markets
+    }
+
     /// Reads the file again and goes on with what it says. What comes of it is told, key by key.
     pub(super) async fn reload(&mut self, live: &Live, say: &Say) {
         let name = self.loaded.name.clone();

@@ -5,7 +5,7 @@
 //! core and says what had no room, [`core_loop`] steps the core, [`threads`] is the table of threads,
 //! `host` runs readers and core on them, [`session`] puts it together and takes it apart again, [`latency`]
 //! writes how long everything took, [`reload`] says what another configuration may change while it
-//! runs, `hangup` does it, [`run`] is the command.
+//! runs, `hangup` does it, `unfit` says what ends a start, [`run`] is the command.
 //!
 //! Deliberately absent: venues' protocols (their crates), decisions (the core's). Start reading at
 //! [`session::Live`].
@@ -23,4 +23,5 @@ pub mod ring;
 pub mod run;
 pub mod session;
 pub mod threads;
+mod unfit;
 pub mod wiring;

@@ -15,7 +15,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::boot::{Learnt, Say, learn, net};
 use super::core_loop::{Observer, Unseen};
 use super::hangup::Running;
-use super::session::{Ended, Live, Options, Taps, permanent};
+use super::session::{Ended, Live, Options, Taps};
+use super::unfit::{misconfigured, permanent};
 use crate::check::load_with_text;
 use crate::cli_output::{Exit, Failure, Form, write_json, write_text};
 use crate::journal::runs::build;
@@ -389,7 +390,7 @@ async fn supervise(
                 }
             }
             if live_ns.is_none()
-                && let Some(failure) = misconfigured(view)
+                && let Some(failure) = misconfigured(view, running.markets())
             {
                 return Err(failure);
             }
@@ -431,23 +432,6 @@ fn tell_change(view: &LinkView, live: &Live, told: &mut Vec<(String, bool)>, say
     } else {
         say(&format!("{}: not live: {}", view.name, state_of(view, live)));
     }
-}
-
-/// What an operator has to mend before it can start: a key that the venue refuses, or a market that it does
-/// not know.
-fn misconfigured(view: &LinkView) -> Option<Failure> {
-    let venue = view.venue.name();
-    view.problems.iter().find_map(|problem| {
-        let text = problem.to_ascii_lowercase();
-        let (key, hint) = if text.contains("key") || text.contains("authenticat") {
-            (format!("[venues.{venue}] key_name and key_file"), "check the key and its permissions")
-        } else if ["symbol", "market", "pool", "product"].iter().any(|word| text.contains(word)) {
-            ("[[markets]] symbol".to_owned(), "check the market's symbol or address")
-        } else {
-            return None;
-        };
-        Some(Failure::new(Exit::BadConfig, format!("{key}: {venue}: {problem}"), hint))
-    })
 }
 
 fn state_of(view: &LinkView, live: &Live) -> String {

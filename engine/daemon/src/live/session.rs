@@ -9,7 +9,7 @@ use config::{Config, Wait};
 use connector_link::http::Http;
 use connector_link::outlet::{Control, Seen};
 use connector_link::{Clock, Net};
-use connector_net::session::{Cause, Link, LinkSettings, LinkView, Tap};
+use connector_net::session::{Link, LinkSettings, LinkView, Tap};
 use engine_core::Core;
 use engine_journal::records::{Begin, Names};
 use engine_model::{Body, Command, Grid, MarketId, Venue};
@@ -396,29 +396,4 @@ fn internal(what: &str) -> Failure {
         format!("{what}: a rule of the program was broken; everything until then is recorded"),
         "start again; riptide verify tells whether the record is whole; please report it",
     )
-}
-
-/// What stands in the way of a link for good: named by the key of the configuration.
-#[must_use]
-pub fn permanent(view: &LinkView, nodes: usize) -> Option<Failure> {
-    let venue = view.venue.name();
-    let (key, hint) = match (view.last_end?, view.venue) {
-        (Cause::Dns, Venue::Solana) => ("ws_urls", "check the host's name"),
-        (Cause::Dns, _) => ("ws_url", "check the host's name"),
-        (Cause::Tls, _) => (
-            "ws_url",
-            "the certificate is not trusted: check the address, the clock, authorities_file",
-        ),
-        (Cause::Unauthorized, _) => {
-            ("key_name", "the venue refuses the key: check key_name and key_file")
-        }
-        (Cause::Handshake, _) => ("ws_url", "nothing there speaks WebSocket: check the address"),
-        _ => return None,
-    };
-    // A chain has several nodes: the session walks them, and says what is wrong with each.
-    if view.counts.opens > 0 || view.venue == Venue::Solana && nodes > 1 {
-        return None;
-    }
-    let says = format!("[venues.{venue}] {key}: {}", view.last_error);
-    Some(Failure::new(Exit::BadConfig, says, hint))
 }
