@@ -57,8 +57,8 @@ rows! {
     solana_clock_ahead => |name| Row::new(name, "solana", Fault::ClockSkew { by_ms: 5_000 }).lasts(4_000);
     solana_clock_behind => |name| Row::new(name, "solana", Fault::ClockSkew { by_ms: -5_000 }).lasts(4_000);
     solana_dropped_subscription => |name| Row::new(name, "solana", Fault::SubscriptionDropped).hits(Hits::Any, 5_000).others(1);
-    solana_truncated => |name| Row::new(name, "solana", Fault::Truncate { pick: pick(1, "accountNotification") }).hits(Hits::Any, 4_000);
-    solana_mutated => |name| Row::new(name, "solana", garbled("accountNotification")).hits(Hits::Any, 4_000);
+    solana_truncated => |name| Row::new(name, "solana", Fault::Truncate { pick: pick(1, "accountNotification") }).hits(Hits::All, 500);
+    solana_mutated => |name| Row::new(name, "solana", garbled("accountNotification")).hits(Hits::All, 500);
     solana_dropped => |name| Row::new(name, "solana", Fault::Drop { pick: pick(1, "accountNotification") }).hits(Hits::Any, 4_000);
     solana_reordered => |name| Row::new(name, "solana", Fault::Reorder { pick: pick(1, "accountNotification") }).hits(Hits::Any, 4_000);
 }
