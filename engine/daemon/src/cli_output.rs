@@ -20,6 +20,8 @@ pub enum Exit {
     BadData = 65,
     /// A file that is not there or may not be read.
     MissingFile = 66,
+    /// A venue cannot be reached, or a name not be resolved: another start may go well.
+    Unavailable = 69,
     /// A rule of the program was broken.
     Internal = 70,
     /// Output that could not be written.
@@ -37,6 +39,7 @@ Exit codes:
   2   the command line is wrong
   65  a data file is cut, damaged or of another kind
   66  a file is missing or cannot be read
+  69  a venue cannot be reached, or its name not be resolved; a later start may go well
   70  a rule of the program was broken; what was recorded until then is whole
   74  output could not be written
   78  the configuration does not hold";
@@ -50,6 +53,7 @@ Exit codes:
             Self::Usage => "usage",
             Self::BadData => "bad_data",
             Self::MissingFile => "missing_file",
+            Self::Unavailable => "unavailable",
             Self::Internal => "internal",
             Self::Write => "write_error",
             Self::BadConfig => "bad_config",

@@ -1,4 +1,5 @@
-//! What a start says of a configuration that is wrong: one error that names the key, and code 78.
+//! What a start says of a configuration that is wrong: one error that names the key, and code 78; 69 where
+//! the network may be the reason.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -12,6 +13,9 @@ use engine_daemon::demo;
 
 /// The code of a configuration that is wrong (`EX_CONFIG`).
 const BAD_CONFIG: i32 = 78;
+
+/// The code of what a later start may find mended (`EX_UNAVAILABLE`).
+const UNAVAILABLE: i32 = 69;
 
 /// Longest that a start may take to find out, however slow the machine.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -57,8 +61,9 @@ impl Start {
         format!("{NAME}:{}", at.port())
     }
 
-    /// Runs the binary with these settings over the demo's; its code and what it said.
-    fn run(&self, text: &str, sets: &[String]) -> (Option<i32>, String) {
+    /// Runs the binary with these settings over the demo's; its code, none where it had to be ended, and
+    /// what it said.
+    fn run(&self, text: &str, sets: &[String], patience: Duration) -> (Option<i32>, String) {
         let config = self.file("start.toml", text);
         let mut all = demo::addresses(&self.running).expect("every venue listens");
         let ca = self.dir.path().join("ca.pem");
@@ -75,7 +80,7 @@ impl Start {
         let file = std::fs::File::create(&errors).expect("a file");
         let mut child = command
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(file.try_clone().expect("a file"))
             .stderr(file)
             .spawn()
             .expect("the binary runs");
@@ -84,7 +89,7 @@ impl Start {
             if let Some(status) = child.try_wait().expect("it can be asked") {
                 break status.code();
             }
-            if from.elapsed() > PATIENCE {
+            if from.elapsed() > patience {
                 child.kill().expect("it can be ended");
                 child.wait().expect("it ends");
                 break None;
@@ -95,8 +100,12 @@ impl Start {
     }
 
     fn refuses(&self, text: &str, sets: &[String], names: &[&str]) {
-        let (code, says) = self.run(text, sets);
-        assert_eq!(code, Some(BAD_CONFIG), "{sets:?}: {says}");
+        self.ends_with(BAD_CONFIG, text, sets, names);
+    }
+
+    fn ends_with(&self, expected: i32, text: &str, sets: &[String], names: &[&str]) {
+        let (code, says) = self.run(text, sets, PATIENCE);
+        assert_eq!(code, Some(expected), "{sets:?}: {says}");
         for name in names {
             assert!(says.contains(name), "{sets:?}: {name} is not in: {says}");
         }
@@ -111,21 +120,26 @@ fn a_host_that_does_not_exist() {
     let start = Start::new(CertificateKind::Good);
     for venue in EXCHANGES {
         let set = format!("venues.{venue}.ws_url=\"wss://no-such-host.invalid\"");
-        start.refuses(demo::CONFIG, &[set], &[&format!("[venues.{venue}] ws_url")]);
+        start.ends_with(UNAVAILABLE, demo::CONFIG, &[set], &[&format!("[venues.{venue}] ws_url")]);
     }
     let set = "venues.solana.ws_urls=[\"wss://no-such-host.invalid\"]".to_owned();
-    start.refuses(demo::CONFIG, &[set], &["[venues.solana] ws_urls"]);
+    start.ends_with(UNAVAILABLE, demo::CONFIG, &[set], &["[venues.solana] ws_urls"]);
 }
 
 #[test]
-fn a_port_where_nobody_listens() {
+fn a_port_where_nobody_listens_is_waited_for_and_named() {
     let start = Start::new(CertificateKind::Good);
-    for venue in EXCHANGES {
-        let set = format!("venues.{venue}.ws_url=\"ws://127.0.0.1:1\"");
-        start.refuses(demo::CONFIG, &[set], &[&format!("[venues.{venue}] ws_url"), "127.0.0.1:1"]);
+    let mut sets =
+        EXCHANGES.map(|venue| format!("venues.{venue}.ws_url=\"ws://127.0.0.1:1\"")).to_vec();
+    sets.push("venues.solana.ws_urls=[\"ws://127.0.0.1:1\"]".to_owned());
+    // The venue may be down: it is no reason to end.
+    let (code, says) = start.run(demo::CONFIG, &sets, Duration::from_secs(15));
+    assert_eq!(code, None, "{says}");
+    let keys = ["coinbase] ws_url", "gemini] ws_url", "bitstamp] ws_url", "solana] ws_urls"];
+    for key in keys {
+        let line = says.lines().find(|line| line.contains(&format!("see [venues.{key}")));
+        assert!(line.is_some_and(|line| line.contains("127.0.0.1:1")), "{key}: {says}");
     }
-    let set = "venues.solana.ws_urls=[\"ws://127.0.0.1:1\"]".to_owned();
-    start.refuses(demo::CONFIG, &[set], &["[venues.solana] ws_urls", "127.0.0.1:1"]);
 }
 
 #[test]
@@ -151,7 +165,7 @@ fn a_certificate_that_holds() {
         .map(|venue| format!("venues.{venue}.ws_url=\"wss://{}\"", start.secure(venue)))
         .collect();
     sets.push(format!("venues.solana.ws_urls=[\"wss://{}\"]", start.secure("solana")));
-    let (code, says) = start.run(demo::CONFIG, &sets);
+    let (code, says) = start.run(demo::CONFIG, &sets, PATIENCE);
     assert_eq!(code, Some(0), "{says}");
 }
 

@@ -152,8 +152,9 @@ async fn ask(http: &Http, clock: Clock, request: &Fetch) -> Result<(u16, Vec<u8>
 }
 
 fn refused(venue: Venue, url: &str, status: u16) -> Failure {
+    let exit = if matches!(status, 429 | 500..=599) { Exit::Unavailable } else { Exit::BadConfig };
     Failure::new(
-        Exit::BadConfig,
+        exit,
         format!("[venues.{}] rest_url: {url} answered with {status}", venue.name()),
         "check the address; if the venue is down, start again later",
     )
@@ -167,7 +168,7 @@ fn unreachable_at(venue: Venue, url: &str, why: FetchFailure) -> Failure {
         FetchFailure::OverBudget | FetchFailure::QueueFull => "was not asked",
     };
     Failure::new(
-        Exit::BadConfig,
+        Exit::Unavailable,
         format!("[venues.{}] rest_url: {url} {why}", venue.name()),
         "check the address and the network, or give tick and lot of every market of this venue",
     )

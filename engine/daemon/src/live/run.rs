@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use config::Config;
 use connector_link::Clock;
-use connector_net::session::{LinkSettings, LinkView, Phase, StreamState};
+use connector_net::session::{Cause, LinkSettings, LinkView, Phase, StreamState};
 use engine_journal::SyncPolicy;
 use engine_model::units::NS_PER_MS;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -16,7 +16,7 @@ use super::boot::{Learnt, Say, learn, net};
 use super::core_loop::{Observer, Unseen};
 use super::hangup::Running;
 use super::session::{Ended, Live, Options, Taps};
-use super::unfit::{misconfigured, permanent};
+use super::unfit::{misconfigured, permanent, url_key};
 use crate::check::load_with_text;
 use crate::cli_output::{Exit, Failure, Form, write_json, write_text};
 use crate::journal::runs::build;
@@ -438,7 +438,13 @@ fn state_of(view: &LinkView, live: &Live) -> String {
     let cause = view.last_end.map_or_else(String::new, |cause| {
         let says = &view.last_error;
         let colon = if says.is_empty() { "" } else { ": " };
-        format!(" (last end: {}{colon}{says})", cause.name())
+        // A wrong host or port looks like a venue that is down: whoever reads this may know better.
+        let key = if cause == Cause::Refused {
+            format!("; nobody answers, see [venues.{}] {}", view.venue.name(), url_key(view.venue))
+        } else {
+            String::new()
+        };
+        format!(" (last end: {}{colon}{says}{key})", cause.name())
     });
     match view.phase {
         Phase::Down { .. } => format!("no connection, trying again{cause}"),

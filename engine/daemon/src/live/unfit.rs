@@ -1,7 +1,8 @@
 //! What only an operator can mend, before anything runs: an address, a certificate, a key, a symbol.
 //!
 //! The start ends with an error that names the key of the configuration. Once every market has been live,
-//! the same is a fault of the venue, and the links go on trying.
+//! the same is a fault of the venue, and the links go on trying. Where nobody listens at an address the venue
+//! may be down: it is waited for, and every line about it names the key ([`url_key`]).
 
 use config::Market;
 use connector_net::session::{Cause, LinkView};
@@ -9,18 +10,19 @@ use engine_model::Venue;
 
 use crate::cli_output::{Exit, Failure};
 
-/// Attempts without an answer after which nobody is taken to listen. They take at least four seconds.
-const REFUSED_DIALS: u64 = 5;
-
 /// What a problem with a symbol has in it; refused streams and channels are of one symbol each.
 const SYMBOL_WORDS: [&str; 5] = ["symbol", "market", "pool", "product", "refuses its"];
 
 /// What stands in the way of a link for good: named by the key of the configuration.
 pub(super) fn permanent(view: &LinkView, nodes: usize) -> Option<Failure> {
     let venue = view.venue.name();
-    let url_key = if view.venue == Venue::Solana { "ws_urls" } else { "ws_url" };
+    let url_key = url_key(view.venue);
+    let mut exit = Exit::BadConfig;
     let (key, hint) = match view.last_end? {
-        Cause::Dns => (url_key, "check the host's name"),
+        Cause::Dns => {
+            exit = Exit::Unavailable;
+            (url_key, "check the host's name, or the network")
+        }
         Cause::Tls => (
             url_key,
             "the certificate is not trusted: check the address, the clock, authorities_file",
@@ -29,9 +31,6 @@ pub(super) fn permanent(view: &LinkView, nodes: usize) -> Option<Failure> {
             ("key_name", "the venue refuses the key: check key_name and key_file")
         }
         Cause::Handshake => (url_key, "nothing there speaks WebSocket: check the address"),
-        Cause::Refused if view.counts.dials >= REFUSED_DIALS => {
-            (url_key, "nobody answers there: check host and port, or start when the venue is up")
-        }
         Cause::Refused
         | Cause::Closed
         | Cause::Broken
@@ -53,7 +52,15 @@ pub(super) fn permanent(view: &LinkView, nodes: usize) -> Option<Failure> {
         return None;
     }
     let says = format!("[venues.{venue}] {key}: {}", view.last_error);
-    Some(Failure::new(Exit::BadConfig, says, hint))
+    Some(Failure::new(exit, says, hint))
+}
+
+/// The key of a venue's address for streams.
+pub(super) const fn url_key(venue: Venue) -> &'static str {
+    match venue {
+        Venue::Solana => "ws_urls",
+        Venue::Coinbase | Venue::Gemini | Venue::Bitstamp => "ws_url",
+    }
 }
 
 /// A key that the venue refuses, or a market that it does not know.
