@@ -1,4 +1,6 @@
-//! A live run over sockets is recorded; its replay tells every book the same.
+//! A live run over sockets is recorded; its replay tells every book the same. `RIPTIDE_RECORD_SECONDS` says
+//! for how long.
+#![expect(clippy::print_stdout, reason = "long runs are told to who asks for them")]
 
 use std::sync::Arc;
 
@@ -43,6 +45,8 @@ fn told(dir: &std::path::Path, markets: usize) -> Vec<Vec<Body>> {
 
 #[test]
 fn a_recorded_run_replays_to_the_same_books_at_every_event() {
+    let asked = std::env::var("RIPTIDE_RECORD_SECONDS").ok();
+    let seconds = asked.map_or(5, |text| text.parse().expect("seconds"));
     let dir = tempfile::tempdir().expect("a directory");
     let start_s = connector_link::clock::wall_ns() / 1_000_000_000;
     let running = venues(11, Pacing::Market, start_s).expect("emulated venues");
@@ -56,7 +60,7 @@ fn a_recorded_run_replays_to_the_same_books_at_every_event() {
         config_text: CONFIG.to_owned(),
         config_sets: sets,
         journal_dir: Some(live.clone()),
-        seconds: Some(5),
+        seconds: Some(seconds),
         record: Some(capture.clone()),
         recorded: Arc::default(),
         clock: Clock::new(),
@@ -87,5 +91,6 @@ fn a_recorded_run_replays_to_the_same_books_at_every_event() {
             replayed.len()
         );
         assert_eq!(live.len(), replayed.len(), "market {market}");
+        println!("market {market}: the same {} events after {seconds} s", live.len());
     }
 }
