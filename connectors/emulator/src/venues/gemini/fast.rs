@@ -322,6 +322,7 @@ impl Fast {
         }
         for stream in self.streams.iter_mut().filter(|stream| stream.symbol == index) {
             if matches!(stream.kind, Kind::Depth | Kind::Partial(_) | Kind::Ticker) {
+                out.extend(stream.turn(at_ns, &self.desk.symbols[index]).map(Out::Text));
                 stream.add(update_id, at_ns, changes);
             }
         }

@@ -71,7 +71,11 @@ pub(super) fn parse(desk: &Desk, now_ns: u64, name: &str) -> Option<Stream> {
         kind,
         symbol,
         every_ns,
-        next_ns: now_ns + every_ns,
+        // The venue's grid, not the subscription's: every connection is told the same frames.
+        next_ns: match now_ns.checked_div(every_ns) {
+            Some(cell) => (cell + 1) * every_ns,
+            None => now_ns,
+        },
         last: 0,
         pending: Vec::new(),
         pending_u: 0,
@@ -125,6 +129,22 @@ impl Stream {
         }
     }
 
+    /// What waits of an earlier point of the grid than this change's, before that is added: however late
+    /// changes are handed over, none of two points come in one frame.
+    pub(super) fn turn(&mut self, at_ns: u64, symbol: &Symbol) -> Option<String> {
+        let cell = |ns: u64| ns.checked_div(self.every_ns);
+        let is_past =
+            self.kind == Kind::Depth && self.pending_u > 0 && cell(self.pending_ns) < cell(at_ns);
+        is_past.then(|| self.tell_depth(symbol))
+    }
+
+    fn tell_depth(&mut self, symbol: &Symbol) -> String {
+        let update_id = std::mem::take(&mut self.pending_u);
+        let changes = std::mem::take(&mut self.pending);
+        let first = std::mem::replace(&mut self.last, update_id);
+        depth(symbol, self.pending_ns, (first, update_id), &changes)
+    }
+
     /// The frame that is due, if any.
     pub(super) fn flush(
         &mut self,
@@ -144,12 +164,11 @@ impl Stream {
         if self.pending_u == 0 {
             return None;
         }
+        if self.kind == Kind::Depth {
+            return Some(self.tell_depth(symbol));
+        }
         let update_id = std::mem::take(&mut self.pending_u);
         let text = match self.kind {
-            Kind::Depth => {
-                let changes = std::mem::take(&mut self.pending);
-                depth(symbol, self.pending_ns, (self.last, update_id), &changes)
-            }
             Kind::Partial(levels) => partial(symbol, mirror, levels),
             Kind::Ticker => {
                 let sides = best(symbol, mirror);
@@ -160,7 +179,8 @@ impl Stream {
                 self.shown = sides;
                 text
             }
-            Kind::Trade
+            Kind::Depth
+            | Kind::Trade
             | Kind::OrdersAccount
             | Kind::OrdersSession
             | Kind::Balances

@@ -124,6 +124,41 @@ fn what_the_streams_state_equals_the_exchange() {
     );
 }
 
+/// What frames state at whole tenths of a second must not depend on when somebody subscribed, nor on how late
+/// changes were handed over.
+#[test]
+fn frames_hold_what_changed_between_two_points_of_one_grid() {
+    let ask = r#"{"id":1,"method":"subscribe","params":["solusd@depth@100ms"]}"#;
+    let told = |subscribed_ms: u64, every: u64| {
+        let (mut wire, exchange) = open("snapshot=-1");
+        wire.ask(T0 + subscribed_ms * MS, ask);
+        let mut told = Vec::new();
+        for step in 1..100_u64 {
+            let now = T0 + S + step * 7 * MS;
+            let change = level(Side::Bid, 9_900 + step % 40, step * E8);
+            exchange.lock().unwrap().set_levels(now, "SOL-USD", &[change]);
+            if step % every == 0 {
+                told.extend(wire.hear(now));
+            }
+        }
+        told.extend(wire.hear(T0 + 3 * S));
+        told.extend(wire.hear(T0 + 4 * S));
+        let frames = told.iter().map(|text| serde_json::from_str::<Value>(text).unwrap());
+        // The levels that were told of each tenth of a second.
+        let mut cells = std::collections::BTreeMap::<u64, Vec<Value>>::new();
+        for frame in frames {
+            let cell = frame["E"].as_u64().unwrap() / (100 * MS);
+            cells.entry(cell).or_default().extend(frame["b"].as_array().unwrap().clone());
+        }
+        cells
+    };
+    let prompt = told(0, 1);
+    assert_eq!(prompt.len(), 7, "each tenth of a second was changed in");
+    for (subscribed_ms, every) in [(37, 1), (99, 1), (0, 23), (61, 50), (13, 99)] {
+        assert!(told(subscribed_ms, every) == prompt, "{subscribed_ms} ms, each {every}");
+    }
+}
+
 #[test]
 fn what_a_snapshot_contains_is_not_told_again() {
     let (mut wire, exchange) = open("snapshot=2");
