@@ -2,7 +2,8 @@
 //! [`connector_net::session::Link`] over them.
 //!
 //! Layout: [`clock`] is the time that everything is stamped with, [`net`] opens sockets, [`http`] makes
-//! requests, [`park`] drives links as tasks of a runtime, [`spin`] drives them by polling on a thread of
+//! requests, [`kept`] makes those of orders on connections that wait open, [`orders`] drives
+//! gateways over them, [`park`] drives links as tasks of a runtime, [`spin`] drives them by polling on a thread of
 //! their own, [`outlet`] is where events go.
 //!
 //! Deliberately absent: venues and decisions. What to say on a socket is a protocol's business.
@@ -10,7 +11,9 @@
 
 pub mod clock;
 pub mod http;
+pub mod kept;
 pub mod net;
+pub mod orders;
 pub mod outlet;
 pub mod park;
 pub mod spin;

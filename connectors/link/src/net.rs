@@ -43,6 +43,18 @@ impl DialError {
     fn new(cause: Cause, says: impl Into<String>) -> Self {
         Self { cause, says: says.into(), retry_after_ms: None }
     }
+
+    pub(crate) fn late() -> Self {
+        Self::new(Cause::Refused, "no connection in time")
+    }
+
+    pub(crate) fn broken(error: &impl core::fmt::Display) -> Self {
+        Self::new(Cause::Broken, error.to_string())
+    }
+
+    pub(crate) fn dns(host: &str, error: &io::Error) -> Self {
+        Self::new(Cause::Dns, format!("{host}: {error}"))
+    }
 }
 
 /// Why the certificates for TLS could not be read.
@@ -114,7 +126,7 @@ impl Net {
         let target = Target::of(endpoint)?;
         let addresses = tokio::net::lookup_host((target.host.as_str(), target.port))
             .await
-            .map_err(|error| DialError::new(Cause::Dns, format!("{}: {error}", target.host)))?;
+            .map_err(|error| DialError::dns(&target.host, &error))?;
         let addresses: Vec<SocketAddr> = addresses.collect();
         let tcp = TcpStream::connect(&*addresses).await.map_err(|error| {
             DialError::new(Cause::Refused, format!("{}: {error}", target.name()))
@@ -128,7 +140,7 @@ impl Net {
             let tls = connector
                 .connect(name, stamped)
                 .await
-                .map_err(|error| tls_error(&target, &error))?;
+                .map_err(|error| tls_error(&target.name(), &error))?;
             Box::new(tls)
         } else {
             Box::new(stamped)
@@ -173,7 +185,7 @@ impl Net {
                 while tls.conn.is_handshaking() {
                     tls.conn
                         .complete_io(&mut tls.sock)
-                        .map_err(|error| tls_error(&target, &error))?;
+                        .map_err(|error| tls_error(&target.name(), &error))?;
                 }
                 Polled::Tls(Box::new(tls))
             } else {
@@ -286,10 +298,29 @@ fn server_name(host: &str) -> Result<ServerName<'static>, DialError> {
         .map_err(|_| DialError::new(Cause::Tls, format!("{host}: no name for a certificate")))
 }
 
-fn tls_error(target: &Target, error: &io::Error) -> DialError {
+fn tls_error(name: &str, error: &io::Error) -> DialError {
     let is_late = matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock);
     let cause = if is_late { Cause::Refused } else { Cause::Tls };
-    DialError::new(cause, format!("{}: {error}", target.name()))
+    DialError::new(cause, format!("{name}: {error}"))
+}
+
+/// TCP to the first address that answers, and TLS over it.
+pub(crate) async fn plain_stream(
+    net: &Net,
+    (host, port): (&str, u16),
+    addresses: &[SocketAddr],
+    is_tls: bool,
+) -> Result<Box<dyn AsyncStream>, DialError> {
+    let name = format!("{host}:{port}");
+    let refused = |error: io::Error| DialError::new(Cause::Refused, format!("{name}: {error}"));
+    let tcp = TcpStream::connect(addresses).await.map_err(refused)?;
+    tune(&socket2::SockRef::from(&tcp));
+    if !is_tls {
+        return Ok(Box::new(tcp));
+    }
+    let connector = tokio_rustls::TlsConnector::from(Arc::clone(&net.tls));
+    let tls = connector.connect(server_name(host)?, tcp).await;
+    Ok(Box::new(tls.map_err(|error| tls_error(&name, &error))?))
 }
 
 fn handshake_error(error: &tungstenite::Error) -> DialError {

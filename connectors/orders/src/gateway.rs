@@ -40,6 +40,13 @@ const FOREIGN_MAX: usize = 4_096;
 /// Refusals of the key in a row before an operator is called.
 const KEY_REFUSALS_MAX: u32 = 2;
 
+/// Where there is no connection the next is tried after this, then after twice as long. Unit:
+/// nanoseconds.
+const REST_FIRST_NS: u64 = 20_000_000;
+
+/// Longest of these waits: a cancel may be among what waits. Unit: nanoseconds.
+const REST_MOST_NS: u64 = 2_000_000_000;
+
 /// One request on its way, by its own number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Request {
@@ -53,8 +60,9 @@ enum Request {
 #[derive(Debug)]
 pub enum Effect {
     /// An order: its first byte is written only after the latch was read once more, else
-    /// [`Gateway::withheld`] is called with the request's tag.
-    Place(Fetch),
+    /// [`Gateway::withheld`] is called with the request's tag. Beside it, whether it makes an exposure
+    /// smaller.
+    Place(Fetch, bool),
     /// A cancel: it is sent in every state.
     Cancel(Fetch),
     /// A question.
@@ -95,6 +103,10 @@ pub struct Gateway {
     surveys: VecDeque<(Survey, Option<String>)>,
     is_stream_well: bool,
     key_refusals: u32,
+    /// Requests in a row for which there was no connection.
+    unreachable: u32,
+    /// Nothing is asked for before. Unit: nanoseconds.
+    rests_until_ns: u64,
     told: VecDeque<Told>,
 }
 
@@ -126,6 +138,8 @@ impl Gateway {
             surveys: VecDeque::new(),
             is_stream_well: false,
             key_refusals: 0,
+            unreachable: 0,
+            rests_until_ns: 0,
             told: VecDeque::new(),
         }
     }
@@ -202,23 +216,23 @@ impl Gateway {
     /// When [`Gateway::effect`] has something to do next, if nothing else happens; `u64::MAX` for never.
     #[must_use]
     pub fn due_ns(&self, now_ns: u64) -> u64 {
+        let room_ns = self.general.next_ns(now_ns).max(self.rests_until_ns);
         let mut due_ns = u64::MAX;
         for key in &self.waiting {
             let Some(tracked) = self.orders.get(key) else { continue };
             due_ns = due_ns.min(tracked.intent.send_until_ns);
             if tracked.intent.seq <= self.durable_seq {
-                due_ns = due_ns.min(self.general.next_ns(now_ns));
+                due_ns = due_ns.min(room_ns);
             }
         }
-        let ask_ns = self.orders.values().filter_map(Tracked::ask_ns).min();
-        if let Some(ask_ns) = ask_ns {
-            due_ns = due_ns.min(ask_ns.max(self.general.next_ns(now_ns)));
+        if let Some(ask_ns) = self.orders.values().filter_map(Tracked::ask_ns).min() {
+            due_ns = due_ns.min(ask_ns.max(room_ns));
         }
         if !self.surveys.is_empty() {
-            due_ns = due_ns.min(self.general.next_ns(now_ns));
+            due_ns = due_ns.min(room_ns);
         }
         if self.orders.values().any(|it| it.wants_cancel && it.venue_id().is_some()) {
-            due_ns = due_ns.min(self.kept.next_ns(now_ns));
+            due_ns = due_ns.min(self.kept.next_ns(now_ns).max(self.rests_until_ns));
         }
         due_ns
     }
@@ -226,11 +240,14 @@ impl Gateway {
     /// What to do now: cancels, then orders, then questions; none when nothing may be or is to be done.
     pub fn effect(&mut self, now_ns: u64, gate: Gate) -> Option<Effect> {
         self.drop_unsendable(now_ns, gate);
+        if now_ns < self.rests_until_ns {
+            return None;
+        }
         if let Some(fetch) = self.next_cancel(now_ns) {
             return Some(Effect::Cancel(fetch));
         }
-        if let Some(fetch) = self.next_place(now_ns) {
-            return Some(Effect::Place(fetch));
+        if let Some(effect) = self.next_place(now_ns) {
+            return Some(effect);
         }
         self.next_question(now_ns, gate)
     }
@@ -239,12 +256,7 @@ impl Gateway {
         let mut waiting = core::mem::take(&mut self.waiting);
         waiting.retain(|key| {
             let Some(tracked) = self.orders.get_mut(key) else { return false };
-            let may_pass = match gate {
-                Gate::Open => true,
-                Gate::Reducing => tracked.intent.reduces,
-                Gate::Shut => false,
-            };
-            let why = if !may_pass {
+            let why = if !gate.lets(tracked.intent.reduces) {
                 NotSent::Halted
             } else if now_ns >= tracked.intent.send_until_ns {
                 NotSent::TooOld
@@ -271,7 +283,7 @@ impl Gateway {
         Some(self.venue.cancel(now_ns, tag, &tracked.order(instrument)))
     }
 
-    fn next_place(&mut self, now_ns: u64) -> Option<Fetch> {
+    fn next_place(&mut self, now_ns: u64) -> Option<Effect> {
         let key = *self.waiting.front()?;
         if self.orders.get(&key)?.intent.seq > self.durable_seq || !self.general.take(now_ns) {
             return None;
@@ -280,13 +292,14 @@ impl Gateway {
         self.place(now_ns, key)
     }
 
-    fn place(&mut self, now_ns: u64, key: OrderKey) -> Option<Fetch> {
+    fn place(&mut self, now_ns: u64, key: OrderKey) -> Option<Effect> {
         let tag = self.request(Request::Place(key));
         let (tracked, instrument) = known(&mut self.orders, &self.instruments, key)?;
         let fetch = self.venue.place(now_ns, tag, &tracked.order(instrument));
+        let reduces = tracked.intent.reduces;
         tracked.sent(now_ns);
         self.changed(key);
-        Some(fetch)
+        Some(Effect::Place(fetch, reduces))
     }
 
     fn next_question(&mut self, now_ns: u64, gate: Gate) -> Option<Effect> {
@@ -314,7 +327,7 @@ impl Gateway {
         // The same order once more is the question that also mends a lost request; later it might fill
         // what nobody wants any more.
         if is_unknown && is_fresh && self.venue.rules().resend_is_query {
-            return self.place(now_ns, key).map(Effect::Place);
+            return self.place(now_ns, key);
         }
         let about = tracked.about();
         let tag = self.request(Request::About(key, about));
@@ -336,6 +349,32 @@ impl Gateway {
         tag
     }
 
+    /// Not a byte of a request was written: its connection was gone. An order waits again, as long as it
+    /// may; a question is asked again.
+    pub fn unsent(&mut self, tag: u64, now_ns: u64) {
+        let wait_ns = (REST_FIRST_NS << self.unreachable.min(16)).min(REST_MOST_NS);
+        self.rests_until_ns = now_ns.saturating_add(wait_ns);
+        self.unreachable = self.unreachable.saturating_add(1);
+        match self.requests.remove(&tag) {
+            Some(Request::Place(key)) => {
+                let Some(tracked) = self.orders.get_mut(&key) else { return };
+                if tracked.was_unsent() {
+                    self.waiting.push_front(key);
+                } else {
+                    tracked.unclear(now_ns);
+                }
+            }
+            Some(Request::Cancel(key)) => self.cancel(key),
+            Some(Request::About(key, _)) => {
+                if let Some(tracked) = self.orders.get_mut(&key) {
+                    tracked.unclear(now_ns);
+                }
+            }
+            Some(Request::Survey(what)) => self.survey(what),
+            None => {}
+        }
+    }
+
     /// An order was held back directly before its first byte: the latch was set meanwhile.
     pub fn withheld(&mut self, tag: u64, now_ns: u64) {
         let Some(Request::Place(key)) = self.requests.remove(&tag) else { return };
@@ -353,6 +392,7 @@ impl Gateway {
     pub fn answered(&mut self, now_ns: u64, end: &Fetched<'_>) {
         let (Fetched::Answer { tag, .. } | Fetched::Failed { tag, .. }) = *end;
         let Some(request) = self.requests.remove(&tag) else { return };
+        (self.unreachable, self.rests_until_ns) = (0, 0);
         let mut says = Vec::new();
         let verdict = match &request {
             Request::Survey(what) => self.venue.read(&Asked::Survey(*what), end, &mut says),

@@ -149,7 +149,7 @@ impl Kit {
     /// The next request: its tag and text.
     fn effect(&mut self, gate: Gate) -> Option<(u64, String)> {
         self.gateway.effect(self.now_ns, gate).map(|effect| match effect {
-            Effect::Place(fetch) | Effect::Cancel(fetch) | Effect::Ask(fetch) => {
+            Effect::Place(fetch, _) | Effect::Cancel(fetch) | Effect::Ask(fetch) => {
                 let words = fetch.url.split(' ').next().unwrap_or_default().to_owned();
                 (fetch.tag, words)
             }
@@ -527,4 +527,22 @@ fn a_key_that_is_refused_twice_is_told() {
         told.push(one);
     }
     assert!(told.contains(&Told::KeyRefused), "{told:?}");
+}
+
+#[test]
+fn what_did_not_leave_waits_again_as_long_as_it_may() {
+    let mut kit = Kit::new(|_| {});
+    kit.gateway.take(intent(KEY));
+    let tag = kit.wants("place");
+    kit.gateway.unsent(tag, kit.now_ns);
+    let mut waits_ms = Vec::new();
+    for _ in 0..4 {
+        waits_ms.push(kit.sleep() / MS);
+        let tag = kit.wants("place");
+        kit.gateway.unsent(tag, kit.now_ns);
+    }
+    assert_eq!(waits_ms, [20, 40, 80, 160], "not again and again at once");
+    kit.now_ns = 5 * S;
+    assert_eq!(kit.effect(Gate::Open), None);
+    assert_eq!(kit.stage(), Some(Stage::NotSent(NotSent::TooOld)));
 }

@@ -151,6 +151,16 @@ impl Tracked {
         (self.sent_ns, self.ask_ns) = (now_ns, None);
     }
 
+    /// Its bytes did not leave after all. False: it was the same order once more, and what became of the
+    /// first is as unknown as before.
+    pub(crate) fn was_unsent(&mut self) -> bool {
+        let is_first = self.stage == Some(Stage::Sent);
+        if is_first {
+            self.stage = None;
+        }
+        is_first
+    }
+
     /// It never left.
     pub(crate) const fn not_sent(&mut self, why: NotSent) {
         self.stage = Some(Stage::NotSent(why));
