@@ -456,7 +456,7 @@ mod tests {
     #[tokio::test]
     async fn another_host_is_never_asked() {
         let (_listener, kept, _, mut fetch) = kept().await;
-        fetch.url = "http://localhost:1/v1/order".to_owned();
+        fetch.url = "http://127.0.0.2:1/v1/order".to_owned();
         let unsent = kept.send(&fetch, Kind::Free).await;
         assert!(matches!(unsent, Sent::Unsent(_)), "{unsent:?}");
         for bad in ["", "ftp://x", "wss://x"] {

@@ -47,13 +47,29 @@ const REST_FIRST_NS: u64 = 20_000_000;
 /// Longest of these waits: a cancel may be among what waits. Unit: nanoseconds.
 const REST_MOST_NS: u64 = 2_000_000_000;
 
+/// First and longest wait before a survey without an answer is asked for again. Unit: nanoseconds.
+const SURVEY_AGAIN_NS: u64 = 500_000_000;
+/// As above.
+const SURVEY_MOST_NS: u64 = 8_000_000_000;
+
 /// One request on its way, by its own number.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Request {
     Place(OrderKey),
     Cancel(OrderKey),
     About(OrderKey, About),
-    Survey(Survey),
+    Survey(Surveying),
+}
+
+/// A question about the account that waits.
+#[derive(Clone, Debug)]
+struct Surveying {
+    what: Survey,
+    cursor: Option<String>,
+    /// Answers in a row from which nothing was known.
+    failures: u32,
+    /// Not before. Unit: nanoseconds.
+    due_ns: u64,
 }
 
 /// Something to be done for a gateway.
@@ -100,7 +116,7 @@ pub struct Gateway {
     general: Budget,
     /// The fifth that is kept.
     kept: Budget,
-    surveys: VecDeque<(Survey, Option<String>)>,
+    surveys: VecDeque<Surveying>,
     is_stream_well: bool,
     key_refusals: u32,
     /// Requests in a row for which there was no connection.
@@ -195,10 +211,14 @@ impl Gateway {
         }
     }
 
-    /// Asks about the account, as soon as there is room.
+    /// Asks about the account, as soon as there is room, and until there is an answer: then
+    /// [`Told::Surveyed`] follows what it said.
     pub fn survey(&mut self, what: Survey) {
-        if self.surveys.iter().all(|(known, _)| *known != what) {
-            self.surveys.push_back((what, None));
+        let is_asked =
+            |request: &Request| matches!(request, Request::Survey(it) if it.what == what);
+        let is_known = self.surveys.iter().any(|it| it.what == what);
+        if !is_known && !self.requests.values().any(is_asked) {
+            self.surveys.push_back(Surveying { what, cursor: None, failures: 0, due_ns: 0 });
         }
     }
 
@@ -216,7 +236,8 @@ impl Gateway {
     /// When [`Gateway::effect`] has something to do next, if nothing else happens; `u64::MAX` for never.
     #[must_use]
     pub fn due_ns(&self, now_ns: u64) -> u64 {
-        let room_ns = self.general.next_ns(now_ns).max(self.rests_until_ns);
+        let rests_ns = if self.has_to_wait() { u64::MAX } else { self.rests_until_ns };
+        let room_ns = self.general.next_ns(now_ns).max(rests_ns);
         let mut due_ns = u64::MAX;
         for key in &self.waiting {
             let Some(tracked) = self.orders.get(key) else { continue };
@@ -228,11 +249,11 @@ impl Gateway {
         if let Some(ask_ns) = self.orders.values().filter_map(Tracked::ask_ns).min() {
             due_ns = due_ns.min(ask_ns.max(room_ns));
         }
-        if !self.surveys.is_empty() {
-            due_ns = due_ns.min(room_ns);
+        if let Some(survey_ns) = self.surveys.iter().map(|it| it.due_ns).min() {
+            due_ns = due_ns.min(survey_ns.max(room_ns));
         }
         if self.orders.values().any(|it| it.wants_cancel && it.venue_id().is_some()) {
-            due_ns = due_ns.min(self.kept.next_ns(now_ns).max(self.rests_until_ns));
+            due_ns = due_ns.min(self.kept.next_ns(now_ns).max(rests_ns));
         }
         due_ns
     }
@@ -240,7 +261,7 @@ impl Gateway {
     /// What to do now: cancels, then orders, then questions; none when nothing may be or is to be done.
     pub fn effect(&mut self, now_ns: u64, gate: Gate) -> Option<Effect> {
         self.drop_unsendable(now_ns, gate);
-        if now_ns < self.rests_until_ns {
+        if now_ns < self.rests_until_ns || self.has_to_wait() {
             return None;
         }
         if let Some(fetch) = self.next_cancel(now_ns) {
@@ -250,6 +271,11 @@ impl Gateway {
             return Some(effect);
         }
         self.next_question(now_ns, gate)
+    }
+
+    /// Whether an answer is awaited before anything else may leave.
+    fn has_to_wait(&self) -> bool {
+        self.venue.rules().one_at_a_time && !self.requests.is_empty()
     }
 
     fn drop_unsendable(&mut self, now_ns: u64, gate: Gate) {
@@ -310,12 +336,13 @@ impl Gateway {
             }
             return self.question(now_ns, key, gate);
         }
-        let (what, cursor) = self.surveys.front()?.clone();
+        let place = self.surveys.iter().position(|it| it.due_ns <= now_ns)?;
         if !self.general.take(now_ns) {
             return None;
         }
-        self.surveys.pop_front();
-        let tag = self.request(Request::Survey(what));
+        let surveying = self.surveys.remove(place)?;
+        let (what, cursor) = (surveying.what, surveying.cursor.clone());
+        let tag = self.request(Request::Survey(surveying));
         Some(Effect::Ask(self.venue.survey(now_ns, tag, what, cursor.as_deref())))
     }
 
@@ -370,7 +397,7 @@ impl Gateway {
                     tracked.unclear(now_ns);
                 }
             }
-            Some(Request::Survey(what)) => self.survey(what),
+            Some(Request::Survey(surveying)) => self.surveys.push_front(surveying),
             None => {}
         }
     }
@@ -395,7 +422,7 @@ impl Gateway {
         (self.unreachable, self.rests_until_ns) = (0, 0);
         let mut says = Vec::new();
         let verdict = match &request {
-            Request::Survey(what) => self.venue.read(&Asked::Survey(*what), end, &mut says),
+            Request::Survey(it) => self.venue.read(&Asked::Survey(it.what), end, &mut says),
             Request::Place(key) | Request::Cancel(key) | Request::About(key, _) => {
                 let Some((tracked, instrument)) = known(&mut self.orders, &self.instruments, *key)
                 else {
@@ -406,7 +433,7 @@ impl Gateway {
                     Request::Place(_) => Asked::Place(order),
                     Request::Cancel(_) => Asked::Cancel(order),
                     Request::About(_, about) => Asked::About(order, *about),
-                    Request::Survey(what) => Asked::Survey(*what),
+                    Request::Survey(it) => Asked::Survey(it.what),
                 };
                 self.venue.read(&asked, end, &mut says)
             }
@@ -419,10 +446,25 @@ impl Gateway {
             Request::Place(key) => self.placed(now_ns, key, &verdict),
             Request::Cancel(key) => self.cancelled(now_ns, key, &verdict),
             Request::About(key, about) => self.told_about(now_ns, key, about, &verdict),
-            Request::Survey(what) => {
-                if let Verdict::More(cursor) = verdict {
-                    self.surveys.push_front((what, Some(cursor)));
-                }
+            Request::Survey(surveying) => self.surveyed(now_ns, surveying, verdict),
+        }
+    }
+
+    fn surveyed(&mut self, now_ns: u64, surveying: Surveying, verdict: Verdict) {
+        match verdict {
+            Verdict::Understood => self.told.push_back(Told::Surveyed(surveying.what)),
+            Verdict::More(cursor) => {
+                let cursor = Some(cursor);
+                self.surveys.push_front(Surveying { cursor, failures: 0, due_ns: 0, ..surveying });
+            }
+            // No answer is not an answer: it is asked again, from where it stood.
+            Verdict::NotFound | Verdict::Refused(..) | Verdict::Unclear(_) => {
+                let wait_ns = (SURVEY_AGAIN_NS << surveying.failures.min(16)).min(SURVEY_MOST_NS);
+                self.surveys.push_back(Surveying {
+                    failures: surveying.failures.saturating_add(1),
+                    due_ns: now_ns.saturating_add(wait_ns),
+                    ..surveying
+                });
             }
         }
     }
@@ -454,9 +496,14 @@ impl Gateway {
         let Some(tracked) = self.orders.get_mut(&key) else { return };
         match verdict {
             Verdict::Understood | Verdict::More(_) => tracked.answered(now_ns),
-            Verdict::Refused(why, _) => tracked.refused(*why, now_ns),
+            // What is said of the same order once more says nothing of the first, which may live.
+            Verdict::Refused(why, _) if tracked.stage() == Some(Stage::Sent) => {
+                tracked.refused(*why, now_ns);
+            }
             // Nobody says of a placement that it is not there.
-            Verdict::NotFound | Verdict::Unclear(_) => tracked.unclear(now_ns),
+            Verdict::Refused(..) | Verdict::NotFound | Verdict::Unclear(_) => {
+                tracked.unclear(now_ns);
+            }
         }
         self.changed(key);
     }
@@ -515,8 +562,9 @@ impl Gateway {
             });
             return;
         };
+        let step = self.venue.rules().quote_step_e18;
         if let Some((tracked, instrument)) = known(&mut self.orders, &self.instruments, key) {
-            tracked.order_says(says, instrument, now_ns);
+            tracked.order_says(says, instrument, step, now_ns);
             self.named(key);
         }
     }
@@ -532,8 +580,9 @@ impl Gateway {
             });
             return;
         };
+        let step = self.venue.rules().quote_step_e18;
         if let Some((tracked, instrument)) = known(&mut self.orders, &self.instruments, key) {
-            tracked.fill_says(says, instrument, now_ns);
+            tracked.fill_says(says, instrument, step, now_ns);
             self.named(key);
         }
     }

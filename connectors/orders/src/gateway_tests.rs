@@ -135,6 +135,8 @@ impl Kit {
             asks_by_client_id: true,
             ack_within_ns: 10 * S,
             requests_per_s: 10,
+            one_at_a_time: false,
+            quote_step_e18: 0,
         };
         change(&mut rules);
         let grid = Grid { tick: Step { step: 1, places: 1 }, lot: Step { step: 1, places: 2 } };
@@ -420,7 +422,7 @@ fn what_cannot_be_is_booked_and_told() {
             Contradiction::WrongInstrument,
         ),
         (
-            Says::Order(OrderSays { quote_e18: Some(100 * LOT + 1), ..base.clone() }),
+            Says::Order(OrderSays { quote_e18: Some(100 * LOT + 2), ..base.clone() }),
             Contradiction::WorseThanLimit,
         ),
         (with_name(Says::Fill(bad_fee)), Contradiction::FeeAsset),
@@ -498,20 +500,41 @@ fn recovered_orders_are_asked_about_at_once_and_never_placed() {
 }
 
 #[test]
-fn surveys_are_read_to_their_end() {
+fn surveys_are_read_to_their_end_and_asked_again_where_there_was_no_answer() {
     let mut kit = Kit::new(|_| {});
     kit.gateway.survey(Survey::OpenOrders);
-    kit.gateway.survey(Survey::OpenOrders);
     let tag = kit.wants("OpenOrders");
+    kit.gateway.survey(Survey::OpenOrders);
     kit.answer(tag, "more");
     let tag = kit.wants("OpenOrders");
-    kit.answer(tag, "taken");
-    assert_eq!(kit.effect(Gate::Open), None, "asked once");
+    kit.answer(tag, "garbage");
+    assert_eq!(kit.effect(Gate::Open), None, "not at once");
+    assert_eq!(kit.gateway.told(), None, "that was no answer");
+    assert_eq!((kit.sleep() / MS, kit.gateway.told()), (500, None));
+    let tag = kit.wants("OpenOrders");
     kit.gateway.says(
         kit.now_ns,
         Says::Balance(BalanceSays { asset: "USD".into(), total_e18: 1, available_e18: 1 }),
     );
+    kit.answer(tag, "taken");
+    assert_eq!(kit.effect(Gate::Open), None, "asked once");
     assert!(matches!(kit.gateway.told(), Some(Told::Balance(_))));
+    assert_eq!(kit.gateway.told(), Some(Told::Surveyed(Survey::OpenOrders)));
+}
+
+#[test]
+fn what_a_venue_rounds_of_each_fill_is_not_held_against_it() {
+    for (step, contradiction) in [(0, Some(Contradiction::WorseThanLimit)), (LOT / 2, None)] {
+        let mut kit = Kit::new(|rules| rules.quote_step_e18 = step);
+        kit.gateway.take(intent(KEY));
+        kit.wants("place");
+        for exec_id in ["e1", "e2"] {
+            let fill = fill_of(fill(exec_id, 50));
+            let rounded = FillSays { quote_e18: fill.quote_e18 + LOT / 2, ..fill };
+            kit.gateway.says(kit.now_ns, with_name(Says::Fill(rounded)));
+        }
+        assert_eq!(kit.last().and_then(|it| it.contradiction), contradiction, "{step}");
+    }
 }
 
 #[test]
@@ -545,4 +568,53 @@ fn what_did_not_leave_waits_again_as_long_as_it_may() {
     kit.now_ns = 5 * S;
     assert_eq!(kit.effect(Gate::Open), None);
     assert_eq!(kit.stage(), Some(Stage::NotSent(NotSent::TooOld)));
+}
+
+#[test]
+fn a_refusal_of_the_same_order_once_more_says_nothing_of_the_first() {
+    for refusal in ["funds", "key"] {
+        let mut kit = Kit::new(|rules| rules.resend_is_query = true);
+        kit.gateway.take(intent(KEY));
+        let tag = kit.wants("place");
+        kit.answer(tag, "");
+        kit.sleep();
+        let tag = kit.wants("place");
+        kit.answer(tag, refusal);
+        assert_eq!(kit.stage(), Some(Stage::Unknown), "{refusal}");
+        kit.now_ns = 5 * S;
+        let tag = kit.wants("State");
+        kit.answer(tag, "done 100");
+        assert_eq!(kit.last().map(|report| report.filled_e18), Some(100 * LOT));
+    }
+}
+
+#[test]
+fn where_order_matters_one_request_waits_for_the_answer_to_the_one_before() {
+    let mut kit = Kit::new(|rules| rules.one_at_a_time = true);
+    for trade in 1..=2 {
+        kit.gateway.take(intent(OrderKey { trade, ..KEY }));
+    }
+    kit.gateway.survey(Survey::Balances);
+    let tag = kit.wants("place");
+    assert_eq!(kit.effect(Gate::Open), None);
+    assert!(kit.gateway.due_ns(kit.now_ns) >= 5 * S, "nothing but the orders' own time");
+    kit.answer(tag, "done 1");
+    let tag = kit.wants("place");
+    kit.answer(tag, "done 1");
+    kit.wants("Balances");
+}
+
+#[test]
+fn money_is_what_the_order_states_where_it_does() {
+    let mut kit = Kit::new(|rules| rules.quote_step_e18 = LOT);
+    kit.gateway.take(intent(KEY));
+    let tag = kit.wants("place");
+    let stated = order(None, "done", 40);
+    let exact = stated.quote_e18.map(|quote| quote - 3);
+    kit.answer(tag, "done 40");
+    let says = OrderSays { quote_e18: exact, ..stated };
+    kit.gateway.says(kit.now_ns, Says::Order(says));
+    kit.gateway.says(kit.now_ns, with_name(fill("e1", 40)));
+    let report = kit.last().expect("a report");
+    assert_eq!((report.quote_e18, report.contradiction), (exact, None));
 }

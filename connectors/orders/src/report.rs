@@ -1,7 +1,7 @@
 //! What a gateway tells the core.
 
 use crate::client_id::OrderKey;
-use crate::venue::{BalanceSays, Reject, Side};
+use crate::venue::{BalanceSays, Reject, Side, Survey};
 
 /// How far an order has come, as far as its venue has proven it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +115,8 @@ pub enum Told {
     Foreign(Foreign),
     /// Of a balance.
     Balance(BalanceSays),
+    /// A question about the account has been answered whole; what it said came before.
+    Surveyed(Survey),
     /// The venue refuses the key: nothing is sent until an operator has looked.
     KeyRefused,
 }

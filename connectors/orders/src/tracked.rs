@@ -50,7 +50,8 @@ pub(crate) struct Tracked {
     pub(crate) client_id: ClientId,
     venue_id: Option<String>,
     stage: Option<Stage>,
-    /// When it was last handed to the socket. Unit: nanoseconds.
+    /// When it was first handed to the socket, and when last. Unit: nanoseconds.
+    first_sent_ns: u64,
     sent_ns: u64,
     /// As the order itself states it; the money may be missing.
     stated: (i128, Option<i128>, Option<i128>),
@@ -78,6 +79,7 @@ impl Tracked {
             client_id,
             venue_id: None,
             stage: None,
+            first_sent_ns: 0,
             sent_ns: 0,
             stated: (0, None, None),
             fills: BTreeMap::new(),
@@ -99,6 +101,7 @@ impl Tracked {
     ) -> Self {
         Self {
             stage: Some(Stage::Unknown),
+            first_sent_ns: sent_ns,
             sent_ns,
             ask_ns: Some(now_ns),
             ..Self::new(intent, client_id)
@@ -114,7 +117,7 @@ impl Tracked {
             side: self.intent.side,
             size_lots: self.intent.size_lots,
             limit_ticks: self.intent.limit_ticks,
-            sent_ns: self.sent_ns,
+            sent_ns: self.first_sent_ns,
         }
     }
 
@@ -147,6 +150,7 @@ impl Tracked {
     pub(crate) const fn sent(&mut self, now_ns: u64) {
         if self.stage.is_none() {
             self.stage = Some(Stage::Sent);
+            self.first_sent_ns = now_ns;
         }
         (self.sent_ns, self.ask_ns) = (now_ns, None);
     }
@@ -242,7 +246,13 @@ impl Tracked {
     }
 
     /// The venue says something of it.
-    pub(crate) fn order_says(&mut self, says: &OrderSays, instrument: &Instrument, now_ns: u64) {
+    pub(crate) fn order_says(
+        &mut self,
+        says: &OrderSays,
+        instrument: &Instrument,
+        quote_step_e18: i128,
+        now_ns: u64,
+    ) {
         self.check(&says.symbol, says.side, instrument);
         if self.venue_id.is_none() {
             self.venue_id = Some(says.venue_id.clone());
@@ -259,7 +269,7 @@ impl Tracked {
             self.stated.2 = says.fee_e18.or(self.stated.2.filter(|_| !is_more));
         }
         self.stands(says.standing);
-        self.judge(instrument);
+        self.judge(instrument, quote_step_e18);
         self.ask_later(now_ns);
     }
 
@@ -287,7 +297,13 @@ impl Tracked {
     }
 
     /// The venue says something of one of its fills.
-    pub(crate) fn fill_says(&mut self, says: &FillSays, instrument: &Instrument, now_ns: u64) {
+    pub(crate) fn fill_says(
+        &mut self,
+        says: &FillSays,
+        instrument: &Instrument,
+        quote_step_e18: i128,
+        now_ns: u64,
+    ) {
         self.check(&says.symbol, says.side, instrument);
         if !says.fee_asset.is_empty() && says.fee_asset != instrument.quote && says.fee_e18 != 0 {
             self.contradicts(Contradiction::FeeAsset);
@@ -318,7 +334,7 @@ impl Tracked {
             // Nothing of it is left, whatever the order says.
             self.stage = Some(Stage::Done);
         }
-        self.judge(instrument);
+        self.judge(instrument, quote_step_e18);
         self.ask_later(now_ns);
     }
 
@@ -332,7 +348,7 @@ impl Tracked {
     }
 
     /// Whether the amounts can be.
-    fn judge(&mut self, instrument: &Instrument) {
+    fn judge(&mut self, instrument: &Instrument, quote_step_e18: i128) {
         let amounts = self.amounts();
         if amounts.filled > e18(self.intent.size_lots, instrument.grid.lot) {
             self.contradicts(Contradiction::Overfill);
@@ -340,10 +356,13 @@ impl Tracked {
         let limit = e18(self.intent.limit_ticks, instrument.grid.tick);
         if let (Some(quote), true) = (self.quote(), amounts.filled > 0) {
             let at_limit = product_up(amounts.filled, limit);
+            // Each fill may have been rounded by the venue, either way. A unit more: the product was
+            // rounded up.
+            let fills = i128::try_from(self.fills.len().max(1)).unwrap_or(i128::MAX);
+            let slack = fills.saturating_mul(quote_step_e18).saturating_add(1);
             let is_worse = match (self.intent.side, at_limit) {
-                (Side::Buy, Some(at_limit)) => quote > at_limit,
-                // One unit less: the product was rounded up.
-                (Side::Sell, Some(at_limit)) => quote < at_limit - 1,
+                (Side::Buy, Some(at_limit)) => quote > at_limit.saturating_add(slack),
+                (Side::Sell, Some(at_limit)) => quote < at_limit - slack,
                 (_, None) => true,
             };
             if is_worse {
@@ -381,14 +400,14 @@ impl Tracked {
         Amounts { filled: sum.filled.max(self.stated.0), ..sum }
     }
 
-    /// Money of all that is known to have filled: exact from the fills where they are complete, else as the
-    /// order states it.
+    /// Money of all that is known to have filled: as the order states it, which holds the venue's own
+    /// rounding, else the sum over its fills where these are complete.
     fn money(&self, of_fills: impl Fn(&Amounts) -> i128, stated: Option<i128>) -> Option<i128> {
         let sum = self.sum_of_fills();
-        if sum.filled >= self.stated.0 {
-            return Some(of_fills(&sum));
+        if self.stated.0 >= sum.filled && stated.is_some() {
+            return stated;
         }
-        stated
+        (sum.filled >= self.stated.0).then(|| of_fills(&sum))
     }
 
     fn quote(&self) -> Option<i128> {

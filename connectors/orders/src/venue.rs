@@ -62,7 +62,7 @@ pub struct Order<'a> {
     pub size_lots: u64,
     /// Unit: ticks.
     pub limit_ticks: u64,
-    /// When it was sent; 0 where it was not. Unit: Unix nanoseconds.
+    /// When it was sent first; 0 where it was not. Unit: Unix nanoseconds.
     pub sent_ns: u64,
 }
 
@@ -259,6 +259,12 @@ pub struct Rules {
     pub ack_within_ns: u64,
     /// Requests a second of this key, all kinds together.
     pub requests_per_s: u32,
+    /// Requests must arrive in the order in which they were signed: one waits for the answer to the one
+    /// before.
+    pub one_at_a_time: bool,
+    /// The venue rounds the quote of a fill to multiples of this; 0 where it states it exactly. Unit:
+    /// 10⁻¹⁸.
+    pub quote_step_e18: i128,
 }
 
 /// A venue that takes orders over HTTP.
