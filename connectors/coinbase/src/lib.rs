@@ -8,12 +8,15 @@
 //! may not be subscribed to any more, [`sign`] makes the
 //! tokens of a key.
 //!
-//! Deliberately absent: sockets and orders; the 2021 Exchange feed.
+//! [`orders`] places orders over REST and reads what the venue says of them.
+//!
+//! Deliberately absent: sockets; the 2021 Exchange feed.
 //! Start reading at [`CoinbaseDecoder`].
 
 mod fast;
 mod fees;
 pub mod metadata;
+pub mod orders;
 mod quiet;
 pub mod reader;
 pub mod session;
@@ -22,6 +25,7 @@ mod usual;
 mod wire;
 
 pub use metadata::metadata;
+pub use orders::CoinbaseOrders;
 pub use reader::CoinbaseDecoder;
 pub use session::CoinbaseSession;
 pub use sign::Key;

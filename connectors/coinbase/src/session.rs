@@ -144,13 +144,13 @@ impl CoinbaseSession {
         let rest = &self.settings.rest_url;
         let host = rest.split_once("://").map_or(rest.as_str(), |(_, host)| host);
         let path = "/api/v3/brokerage/transaction_summary";
-        let token = key.token(now.ns / SECOND_NS, nonce, Some(&format!("GET {host}{path}")));
+        let header = key.header(now.ns / SECOND_NS, nonce, &format!("GET {host}{path}"));
         self.fees_ns = now.ns.saturating_add(self.settings.fees_every_ns);
         asks.fetch(Fetch {
             tag: 1,
             method: Method::Get,
             url: format!("{rest}{path}"),
-            headers: vec![("authorization".to_owned(), format!("Bearer {token}"))],
+            headers: vec![header],
             body: String::new(),
             secrecy: Secrecy::Secret,
         });

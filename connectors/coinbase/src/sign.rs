@@ -115,6 +115,13 @@ impl Key {
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
         token
     }
+
+    /// The header that makes a request ours; `request` and `nonce` as in [`Key::token`].
+    #[must_use]
+    pub fn header(&self, now_s: u64, nonce: u128, request: &str) -> (String, String) {
+        let token = self.token(now_s, nonce, Some(request));
+        ("authorization".to_owned(), format!("Bearer {token}"))
+    }
 }
 
 #[cfg(test)]
