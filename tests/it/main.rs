@@ -8,6 +8,7 @@ mod books;
 mod bundle;
 mod calibration;
 mod decoders;
+mod orders_coinbase;
 mod poolmath;
 mod risk_matrix;
 mod store;
