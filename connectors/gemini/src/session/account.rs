@@ -28,12 +28,12 @@ pub(super) struct Account {
 }
 
 impl Account {
-    pub(super) fn new(key: Key, rest_url: String, fees_every_ms: u64) -> Self {
+    pub(super) fn new(key: Key, nonces: Nonces, rest_url: String, fees_every_ms: u64) -> Self {
         Self {
             key,
             rest_url,
             fees_every_ms,
-            nonces: Nonces::default(),
+            nonces,
             upgrades_refused: 0,
             fees_refused: 0,
             fees_tag: None,
@@ -52,7 +52,7 @@ impl Account {
     }
 
     pub(super) fn headers(&mut self, now_ns: u64) -> Vec<(String, String)> {
-        let nonce = self.nonces.next(now_ns);
+        let nonce = self.nonces.next_upgrade(now_ns);
         upgrade(&self.key, nonce)
     }
 

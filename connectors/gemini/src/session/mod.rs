@@ -98,10 +98,10 @@ impl GeminiSession {
         }
         let by_market = list.iter().enumerate().map(|(at, market)| (market.id.0, at)).collect();
         let decoder = FeedDecoder::new(settings.feed, markets, settings.audit);
-        let account = settings
-            .key
-            .clone()
-            .map(|key| Account::new(key, settings.rest_url.clone(), settings.fees_every_ms));
+        let account = settings.key.clone().map(|key| {
+            let rest_url = settings.rest_url.clone();
+            Account::new(key, settings.nonces.clone(), rest_url, settings.fees_every_ms)
+        });
         Self {
             settings,
             decoder,

@@ -4,7 +4,7 @@ use connector_net::audit::AuditSettings;
 use connector_net::session::{Fetch, Method, Secrecy};
 
 use crate::feed::Feed;
-use crate::sign::Key;
+use crate::sign::{Key, Nonces};
 
 /// What the connection is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Settings {
     pub streams: Vec<String>,
     /// Of the account. `None` for public data only.
     pub key: Option<Key>,
+    /// Of the key. Whatever else uses the key gets a clone.
+    pub nonces: Nonces,
     /// What the connection is for; counts with a key only.
     pub trading: Trading,
     /// How often the current feed is asked for a sign of life; its idle books are silent. Unit:
@@ -70,6 +72,7 @@ impl Settings {
             symbols,
             streams: vec!["trade".to_owned()],
             key: None,
+            nonces: Nonces::default(),
             trading: Trading::Observe,
             ping_every_ms: 2_000,
             silence_ms,
