@@ -6,8 +6,9 @@
 //! both with the HTTP book, [`metadata`] reads tick and lot of symbols, `fees` the account's fee tier.
 //! [`feed`] is a decoder of either.
 //! [`session`] says what a live connection sends and fetches, [`sign`] signs.
+//! [`orders`] places, cancels and asks about orders over REST.
 //!
-//! Deliberately absent: sockets, clocks and orders; market data v1.
+//! Deliberately absent: sockets and clocks; market data v1; orders over the WebSocket.
 //! Start reading at [`CurrentDecoder`], [`GeminiDecoder`], then [`GeminiSession`].
 
 pub mod audit;
@@ -16,6 +17,7 @@ mod fast;
 pub mod feed;
 mod fees;
 pub mod metadata;
+pub mod orders;
 pub mod reader;
 pub mod session;
 pub mod sign;
