@@ -185,9 +185,11 @@ fn trades(desk: &Desk, symbol: &Symbol, request: &HttpRequest) -> Result<String,
 
 /// A time in seconds (with or without a fraction) or milliseconds, as milliseconds.
 pub(super) fn milliseconds(text: &str) -> Option<u64> {
-    let number = parse_e8(text).ok()?;
-    let whole = number / 100_000_000;
-    if whole < 100_000_000_000 { Some(number / 100_000) } else { Some(whole) }
+    match text.parse::<u64>() {
+        Ok(seconds @ 0..100_000_000_000) => Some(seconds * 1_000),
+        Ok(milliseconds) => Some(milliseconds),
+        Err(_) => parse_e8(text).ok().map(|seconds_e8| seconds_e8 / 100_000),
+    }
 }
 
 /// Trades of the last day, newest first.

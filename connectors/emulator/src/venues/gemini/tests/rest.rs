@@ -200,14 +200,24 @@ fn an_ioc_order_fills_in_part_and_every_view_of_it_agrees() {
     let mine = call(&venue, 4, "/v1/mytrades", json!({"symbol": "solusd", "limit_trades": 1}), 200);
     assert_eq!(mine.as_array().map(Vec::len), Some(1));
     assert_eq!(mine[0]["order_id"].as_str(), Some(id.as_str()));
-    let balances = call(&venue, 5, "/v1/balances", json!({}), 200);
+    for (nonce, (since, count)) in (50..).zip([
+        (json!(T0 / MS), 2),
+        (json!((T0 / MS).to_string()), 2),
+        (json!(T0 / S), 2),
+        (json!(format!("{}.5", T0 / S)), 0),
+        (json!(T0 / MS + 1), 0),
+    ]) {
+        let told = call(&venue, nonce, "/v1/mytrades", json!({"timestamp": since}), 200);
+        assert_eq!(told.as_array().map(Vec::len), Some(count), "{since}");
+    }
+    let balances = call(&venue, 60, "/v1/balances", json!({}), 200);
     let usd = balances.as_array().unwrap().iter().find(|row| row["currency"] == "USD").unwrap();
     // 10000 - 300.05 - 0.40004 - 0.80016.
     assert_eq!(usd["available"], "9698.7498");
-    assert_eq!(call(&venue, 6, "/v1/orders", json!({}), 200), json!([]));
+    assert_eq!(call(&venue, 61, "/v1/orders", json!({}), 200), json!([]));
     // Cancelling what is done tells its state.
     assert_eq!(
-        call(&venue, 7, "/v1/order/cancel", json!({"order_id": id}), 200)["executed_amount"],
+        call(&venue, 62, "/v1/order/cancel", json!({"order_id": id}), 200)["executed_amount"],
         "3"
     );
 }
