@@ -9,6 +9,7 @@ mod bundle;
 mod calibration;
 mod decoders;
 mod orders_coinbase;
+mod orders_gemini;
 mod poolmath;
 mod risk_matrix;
 mod store;
