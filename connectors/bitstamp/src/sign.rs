@@ -68,7 +68,13 @@ pub fn answer_signature(key: &Key, stamp: Stamp<'_>, content_type: &str, body: &
 /// A signed POST without a body.
 #[must_use]
 pub fn post(key: &Key, tag: u64, url: String, stamp: Stamp<'_>) -> Fetch {
-    let signature = signature(key, Method::Post, &url, FORM, "", stamp);
+    form(key, tag, url, String::new(), stamp)
+}
+
+/// A signed POST of a form: `name=value` pairs with `&` between them, of letters that need no escape.
+#[must_use]
+pub fn form(key: &Key, tag: u64, url: String, body: String, stamp: Stamp<'_>) -> Fetch {
+    let signature = signature(key, Method::Post, &url, FORM, &body, stamp);
     let headers = [
         ("X-Auth", format!("BITSTAMP {}", key.id)),
         ("X-Auth-Signature", signature),
@@ -76,9 +82,11 @@ pub fn post(key: &Key, tag: u64, url: String, stamp: Stamp<'_>) -> Fetch {
         ("X-Auth-Timestamp", stamp.timestamp_ms.to_string()),
         ("X-Auth-Version", "v2".to_owned()),
     ];
-    let headers = headers.map(|(name, value)| (name.to_owned(), value)).to_vec();
-    let secrecy = Secrecy::Secret;
-    Fetch { tag, method: Method::Post, url, headers, body: String::new(), secrecy }
+    // A content type without a body is refused.
+    let kind = (!body.is_empty()).then(|| ("Content-Type", FORM.to_owned()));
+    let headers = headers.into_iter().chain(kind);
+    let headers = headers.map(|(name, value)| (name.to_owned(), value)).collect();
+    Fetch { tag, method: Method::Post, url, headers, body, secrecy: Secrecy::Secret }
 }
 
 /// A UUID that no other (time, number) of this key and salt has: version 4 in form. It need not be
@@ -145,10 +153,16 @@ mod tests {
             answer_signature(&key(), STAMP, "application/json", br#"{"id":"1"}"#),
             "5e423958a439111fb8befc7fa6ac6f346f23621707137e7daa5fae2f2caa7140"
         );
-        let fetch = post(&key(), 7, rows[1].0.to_owned(), STAMP);
-        let header = |name| fetch.headers.iter().find(|(known, _)| known == name);
-        assert_eq!(header("X-Auth-Signature").map(|(_, value)| &**value), Some(rows[1].2));
-        assert!(header("Content-Type").is_none(), "refused without a body");
+        for (url, body, expected) in rows {
+            let fetch = form(&key(), 7, url.to_owned(), body.to_owned(), STAMP);
+            let header = |name| fetch.headers.iter().find(|(known, _)| known == name);
+            assert_eq!(header("X-Auth-Signature").map(|(_, value)| &**value), Some(expected));
+            // Refused without a body, and wanted with one.
+            assert_eq!(header("Content-Type").is_none(), body.is_empty(), "{url}");
+            assert_eq!(fetch.body, body);
+        }
+        let bare = post(&key(), 7, rows[1].0.to_owned(), STAMP);
+        assert_eq!(bare, form(&key(), 7, rows[1].0.to_owned(), String::new(), STAMP));
     }
 
     #[test]
