@@ -10,6 +10,7 @@ mod calibration;
 mod decoders;
 mod orders_coinbase;
 mod orders_gemini;
+mod orders_bitstamp;
 mod poolmath;
 mod risk_matrix;
 mod store;
