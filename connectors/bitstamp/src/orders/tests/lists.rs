@@ -209,6 +209,12 @@ fn balances_are_read_to_the_last_digit() {
         available_e18: 9_000 * WHOLE,
     };
     assert_eq!((heard.verdict, heard.says), (Verdict::Understood, vec![Says::Balance(usd)]));
+    for (rows, verdict) in
+        [(wire::ROWS_MAX, Verdict::Understood), (wire::ROWS_MAX + 1, unclear(Unclear::Unreadable))]
+    {
+        let heard = self::heard(what, None, 200, &page(&vec![row.to_owned(); rows]));
+        assert_eq!(heard.verdict, verdict, "{rows}");
+    }
     let bad = [
         row.replace("9000.00", "9698.75"),
         row.replace("9000.00", ""),
