@@ -144,6 +144,7 @@ impl Desk {
                     assert_eq!(balance.total_e18, balance.available_e18, "nothing rests");
                     self.totals.insert(balance.asset, balance.total_e18);
                 }
+                Told::Surveyed(_) => {}
                 Told::Foreign(_) | Told::KeyRefused => self.odd.push(told),
             }
         }

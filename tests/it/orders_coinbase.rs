@@ -189,6 +189,7 @@ impl Desk {
             Told::Balance(says) => {
                 self.balances.insert(says.asset, (says.total_e18, says.available_e18));
             }
+            Told::Surveyed(_) => {}
             strange @ (Told::Foreign(_) | Told::KeyRefused) => self.strange.push(strange),
         }
     }

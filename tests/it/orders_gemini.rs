@@ -152,6 +152,7 @@ impl Desk {
                     Told::Balance(it) => {
                         self.balances.insert(it.asset, (it.total_e18, it.available_e18));
                     }
+                    Told::Surveyed(_) => {}
                     other @ (Told::Foreign(_) | Told::KeyRefused) => self.other.push(other),
                 }
             }

@@ -12,7 +12,8 @@ const CRATES: &[(&str, &str, Uses)] = &[
     ("engine/telemetry", "engine-telemetry", Uses::These(&["engine-model"])),
     ("config", "config", Uses::These(&["engine-model"])),
     ("connectors/net", "connector-net", Uses::These(&["engine-model", "engine-telemetry"])),
-    ("connectors/link", "connector-link", Uses::These(&["connector-net", "engine-model"])),
+    ("connectors/orders", "connector-orders", Uses::These(&["connector-net", "engine-model"])),
+    ("connectors/link", "connector-link", LINK),
     ("connectors/coinbase", "connector-coinbase", VENUE),
     ("connectors/gemini", "connector-gemini", VENUE),
     ("connectors/bitstamp", "connector-bitstamp", VENUE),
@@ -26,7 +27,9 @@ const CRATES: &[(&str, &str, Uses)] = &[
     ("benches", "benches", Uses::Everything),
 ];
 
-const VENUE: Uses = Uses::These(&["connector-net", "engine-model", "engine-poolmath"]);
+const LINK: Uses = Uses::These(&["connector-net", "connector-orders", "engine-model"]);
+const VENUE: Uses =
+    Uses::These(&["connector-net", "connector-orders", "engine-model", "engine-poolmath"]);
 const STORE: Uses = Uses::These(&["engine-core", "engine-journal", "engine-model"]);
 const EMULATOR: Uses = Uses::These(&["engine-model", "engine-poolmath"]);
 

@@ -165,6 +165,9 @@ impl OrderVenue for BitstampOrders {
             asks_by_client_id: true,
             ack_within_ns: 10_000_000_000,
             requests_per_s: 13,
+            one_at_a_time: false,
+            // Recorded transactions state quote to the cent.
+            quote_step_e18: 10_i128.pow(16),
         }
     }
 

@@ -132,6 +132,9 @@ impl OrderVenue for CoinbaseOrders {
             asks_by_client_id: true,
             ack_within_ns: ACK_WITHIN_NS,
             requests_per_s: REQUESTS_PER_S,
+            one_at_a_time: false,
+            // Unrounded, says the venue; what eighth places are left of it is not worth a halt.
+            quote_step_e18: 10_i128.pow(10),
         }
     }
 

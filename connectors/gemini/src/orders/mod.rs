@@ -101,6 +101,10 @@ impl OrderVenue for GeminiOrders {
             ack_within_ns: ACK_WITHIN_NS,
             // The venue recommends five at most; nonces in seconds bear one.
             requests_per_s: self.nonces.requests_per_s(),
+            // Nonces must rise in the order of arrival.
+            one_at_a_time: true,
+            // A fill is price times size; eighth places may be rounded in the account.
+            quote_step_e18: 10_i128.pow(10),
         }
     }
 
