@@ -11,6 +11,7 @@ mod decoders;
 mod orders_bitstamp;
 mod orders_coinbase;
 mod orders_gemini;
+mod orders_latch;
 mod poolmath;
 mod risk_matrix;
 mod store;

@@ -73,19 +73,23 @@ impl AsyncWrite for Gated {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.gating.armed.swap(0, Ordering::SeqCst) {
-            0 => {}
-            what if self.latch.gate().lets(what == 1) => {}
-            _ => {
-                self.gating.is_withheld.store(true, Ordering::SeqCst);
-                return Poll::Ready(Err(io::Error::other("held back: trading was stopped")));
+        let this = &mut *self;
+        // Held until the write below has returned: the latch's time lies behind it.
+        let _pass = match this.gating.armed.swap(0, Ordering::SeqCst) {
+            0 => None,
+            what => {
+                let Some(pass) = this.latch.pass(what == 1) else {
+                    this.gating.is_withheld.store(true, Ordering::SeqCst);
+                    return Poll::Ready(Err(io::Error::other("held back: trading was stopped")));
+                };
+                Some(pass)
             }
-        }
+        };
         // Noted before the write: a byte may be out before its return is seen.
-        if self.gating.first_byte_ns.load(Ordering::SeqCst) == 0 {
-            self.gating.first_byte_ns.store(monotonic_ns(), Ordering::SeqCst);
+        if this.gating.first_byte_ns.load(Ordering::SeqCst) == 0 {
+            this.gating.first_byte_ns.store(monotonic_ns(), Ordering::SeqCst);
         }
-        Pin::new(&mut self.inner).poll_write(context, bytes)
+        Pin::new(&mut this.inner).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -421,7 +425,7 @@ mod tests {
         assert!(matches!(held, Sent::Withheld), "{held:?}");
         let passes = kept.send(&fetch, Kind::Order { reduces: true }).await;
         assert!(matches!(passes, Sent::Out { result: Ok(_), .. }), "{passes:?}");
-        latch.kill(monotonic_ns());
+        latch.kill(monotonic_ns);
         let held = kept.send(&fetch, Kind::Order { reduces: true }).await;
         assert!(matches!(held, Sent::Withheld), "{held:?}");
         // A cancel passes all the same.

@@ -65,10 +65,9 @@ pub trait Tell {
     /// A statement for the core. It never waits.
     fn told(&mut self, told: Told);
 
-    /// The first byte of a request left. `tag` is the gateway's; unit of the time: nanoseconds of the
-    /// monotonic clock.
-    fn left(&mut self, tag: u64, first_byte_ns: u64) {
-        let _ = (tag, first_byte_ns);
+    /// The first byte of a request left. Unit of the time: nanoseconds of the monotonic clock.
+    fn left(&mut self, kind: Kind, first_byte_ns: u64) {
+        let _ = (kind, first_byte_ns);
     }
 }
 
@@ -93,6 +92,7 @@ pub struct Driven<T> {
 /// The end of a request.
 struct End {
     fetch: Fetch,
+    kind: Kind,
     sent: Sent,
 }
 
@@ -116,7 +116,7 @@ pub async fn drive<T: Tell>(mut driven: Driven<T>) -> Gateway {
             tokio::spawn(async move {
                 let sent = kept.send(&fetch, kind).await;
                 // There is room for each one that is under way; a driver that has gone asks at its next start.
-                let _ = back.send(End { fetch, sent }).await;
+                let _ = back.send(End { fetch, kind, sent }).await;
             });
         }
         while let Some(told) = driven.gateway.told() {
@@ -163,7 +163,7 @@ fn ended<T: Tell>(driven: &mut Driven<T>, end: &End) {
         Sent::Withheld => driven.gateway.withheld(tag, now_ns),
         Sent::Unsent(_) => driven.gateway.unsent(tag, now_ns),
         Sent::Out { first_byte_ns, result } => {
-            driven.tell.left(tag, *first_byte_ns);
+            driven.tell.left(end.kind, *first_byte_ns);
             let fetched = match result {
                 Ok(answered) => Fetched::Answer {
                     tag,

@@ -18,6 +18,6 @@ pub mod venue;
 
 pub use client_id::{ClientId, Lineage, OrderKey};
 pub use gateway::{Effect, Gate, Gateway};
-pub use latch::Latch;
+pub use latch::{Latch, Pass};
 pub use report::{Contradiction, Foreign, NotSent, Report, Stage, Told};
 pub use venue::{Instrument, Intent, OrderVenue, Side};
