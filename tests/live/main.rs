@@ -7,6 +7,10 @@
 //! faster than the machine's; deadlines are market time, so a test waits less.
 #![expect(clippy::print_stdout, reason = "campaigns and repeats are told to who runs them")]
 
+/// The daemon's allocator: what the campaign measures of memory is then what a daemon would show.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod bitstamp;
 mod campaign;
 mod coinbase;
