@@ -48,6 +48,8 @@ struct Gating {
     is_withheld: AtomicBool,
     /// When the first byte of the request left. Unit: nanoseconds of the monotonic clock; 0: none has.
     first_byte_ns: AtomicU64,
+    /// Nobody waits for the request any more: whatever of it has not left must not.
+    is_given_up: AtomicBool,
 }
 
 /// A stream that asks the latch before the first byte of an order.
@@ -88,6 +90,10 @@ impl AsyncWrite for Gated {
         // Noted before the write: a byte may be out before its return is seen.
         if this.gating.first_byte_ns.load(Ordering::SeqCst) == 0 {
             this.gating.first_byte_ns.store(monotonic_ns(), Ordering::SeqCst);
+        }
+        // After the note: either this is seen here, or the note is seen by whoever gave up.
+        if this.gating.is_given_up.load(Ordering::SeqCst) {
+            return Poll::Ready(Err(io::Error::other("given up")));
         }
         Pin::new(&mut this.inner).poll_write(context, bytes)
     }
@@ -213,6 +219,10 @@ impl Kept {
             Ok(result) => result,
             Err(_) => Err(FetchFailure::TimedOut),
         };
+        if result.is_err() {
+            // The connection lives on for a moment, and must not write what is said to have never left.
+            gating.is_given_up.store(true, Ordering::SeqCst);
+        }
         let first_byte_ns = gating.first_byte_ns.load(Ordering::SeqCst);
         if gating.is_withheld.load(Ordering::SeqCst) {
             return Sent::Withheld;
@@ -455,6 +465,21 @@ mod tests {
         assert!(!server.await.expect("no panic").is_empty());
         let unsent = kept.send(&fetch, Kind::Order { reduces: false }).await;
         assert!(matches!(unsent, Sent::Unsent(_)), "nobody listens any more: {unsent:?}");
+    }
+
+    #[tokio::test]
+    async fn what_was_given_up_is_not_written_afterwards() {
+        let (ours, mut theirs) = tokio::io::duplex(64);
+        let gating = Arc::new(Gating::default());
+        let latch = Arc::new(Latch::default());
+        let mut gated = Gated { inner: Box::new(ours), gating: Arc::clone(&gating), latch };
+        gated.write_all(b"one").await.expect("it is free");
+        gating.is_given_up.store(true, Ordering::SeqCst);
+        assert!(gated.write_all(b"two").await.is_err());
+        drop(gated);
+        let mut came = String::new();
+        theirs.read_to_string(&mut came).await.expect("it ended");
+        assert_eq!(came, "one");
     }
 
     #[tokio::test]

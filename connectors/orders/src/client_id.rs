@@ -115,8 +115,9 @@ impl ClientId {
                 u8::try_from(part(shift, 0xff)).expect("Invariant: masked to eight bits")
             };
             let lineage = Lineage {
-                instance: u32::try_from(part(96, 0xffff_ffff)).expect("Invariant: masked"),
-                epoch: u16::try_from(part(80, 0xffff)).expect("Invariant: masked"),
+                instance: u32::try_from(part(96, 0xffff_ffff))
+                    .expect("Invariant: masked to 32 bits"),
+                epoch: u16::try_from(part(80, 0xffff)).expect("Invariant: masked to 16 bits"),
             };
             let trade = part(64, 0xfff) << 36 | part(26, 0xf_ffff_ffff);
             (lineage, OrderKey { trade, leg: small(25) & 1, attempt: small(17) })

@@ -24,8 +24,8 @@ use crate::client_id::{ClientId, Lineage, OrderKey};
 use crate::report::{Foreign, NotSent, Stage, Told};
 use crate::tracked::Tracked;
 use crate::venue::{
-    About, Asked, FillSays, Instrument, Intent, OrderSays, OrderVenue, Says, Survey, Unclear,
-    Verdict,
+    About, Asked, FillSays, Instrument, Intent, OrderSays, OrderVenue, Reject, Says, Side, Survey,
+    Unclear, Verdict,
 };
 
 /// Orders that are not over. Risk lets far fewer be.
@@ -242,9 +242,11 @@ impl Gateway {
         for key in &self.waiting {
             let Some(tracked) = self.orders.get(key) else { continue };
             due_ns = due_ns.min(tracked.intent.send_until_ns);
-            if tracked.intent.seq <= self.durable_seq {
-                due_ns = due_ns.min(room_ns);
-            }
+        }
+        // They leave in order: only the first can be due.
+        let first = self.waiting.front().and_then(|key| self.orders.get(key));
+        if first.is_some_and(|tracked| tracked.intent.seq <= self.durable_seq) {
+            due_ns = due_ns.min(room_ns);
         }
         if let Some(ask_ns) = self.orders.values().filter_map(Tracked::ask_ns).min() {
             due_ns = due_ns.min(ask_ns.max(room_ns));
@@ -471,7 +473,6 @@ impl Gateway {
 
     /// Budget and key, whatever the request was for.
     fn heed(&mut self, now_ns: u64, verdict: &Verdict, end: &Fetched<'_>) {
-        use crate::venue::Reject;
         let (is_limited, is_key) = match verdict {
             Verdict::Refused(why, _) => (*why == Reject::Limited, *why == Reject::Key),
             Verdict::Unclear(why) => (*why == Unclear::Limited, *why == Unclear::Key),
@@ -552,16 +553,8 @@ impl Gateway {
     }
 
     fn order_says(&mut self, now_ns: u64, says: &OrderSays) {
-        let Some(key) = self.key_of(says.client_id.as_deref(), &says.venue_id) else {
-            self.foreign(Foreign {
-                venue_id: says.venue_id.clone(),
-                client_id: says.client_id.clone(),
-                symbol: says.symbol.clone(),
-                side: says.side,
-                is_ours: self.is_of_instance(says.client_id.as_deref()),
-            });
-            return;
-        };
+        let of = (says.client_id.as_deref(), &*says.venue_id, &*says.symbol, says.side);
+        let Some(key) = self.whose(of) else { return };
         let step = self.venue.rules().quote_step_e18;
         if let Some((tracked, instrument)) = known(&mut self.orders, &self.instruments, key) {
             tracked.order_says(says, instrument, step, now_ns);
@@ -570,21 +563,35 @@ impl Gateway {
     }
 
     fn fill_says(&mut self, now_ns: u64, says: &FillSays) {
-        let Some(key) = self.key_of(says.client_id.as_deref(), &says.venue_id) else {
-            self.foreign(Foreign {
-                venue_id: says.venue_id.clone(),
-                client_id: says.client_id.clone(),
-                symbol: says.symbol.clone(),
-                side: says.side,
-                is_ours: self.is_of_instance(says.client_id.as_deref()),
-            });
-            return;
-        };
+        let of = (says.client_id.as_deref(), &*says.venue_id, &*says.symbol, says.side);
+        let Some(key) = self.whose(of) else { return };
         let step = self.venue.rules().quote_step_e18;
         if let Some((tracked, instrument)) = known(&mut self.orders, &self.instruments, key) {
             tracked.fill_says(says, instrument, step, now_ns);
             self.named(key);
         }
+    }
+
+    /// Which order of ours a statement is about, by our name of it and the venue's. None: it is not ours,
+    /// which is told once for each name.
+    fn whose(
+        &mut self,
+        (client_id, venue_id, symbol, side): (Option<&str>, &str, &str, Option<Side>),
+    ) -> Option<OrderKey> {
+        let key = self.key_of(client_id, venue_id);
+        if key.is_none()
+            && self.foreign.len() < FOREIGN_MAX
+            && self.foreign.insert(venue_id.to_owned())
+        {
+            self.told.push_back(Told::Foreign(Foreign {
+                venue_id: venue_id.to_owned(),
+                client_id: client_id.map(str::to_owned),
+                symbol: symbol.to_owned(),
+                side,
+                is_ours: self.is_of_instance(client_id),
+            }));
+        }
+        key
     }
 
     fn named(&mut self, key: OrderKey) {
@@ -607,13 +614,6 @@ impl Gateway {
     fn is_of_instance(&self, client_id: Option<&str>) -> bool {
         let read = client_id.and_then(ClientId::read);
         read.is_some_and(|(lineage, _)| lineage.instance == self.lineage.instance)
-    }
-
-    /// Told once for each name.
-    fn foreign(&mut self, foreign: Foreign) {
-        if self.foreign.len() < FOREIGN_MAX && self.foreign.insert(foreign.venue_id.clone()) {
-            self.told.push_back(Told::Foreign(foreign));
-        }
     }
 
     /// Tells what is new of an order, and puts it by once it is over.

@@ -618,3 +618,12 @@ fn money_is_what_the_order_states_where_it_does() {
     let report = kit.last().expect("a report");
     assert_eq!((report.quote_e18, report.contradiction), (exact, None));
 }
+
+#[test]
+fn an_order_behind_one_that_is_not_on_disk_is_not_due() {
+    let mut kit = Kit::new(|_| {});
+    kit.gateway.take(Intent { seq: 41, ..intent(KEY) });
+    kit.gateway.take(Intent { seq: 40, ..intent(OrderKey { trade: 8, ..KEY }) });
+    assert_eq!(kit.effect(Gate::Open), None);
+    assert_eq!(kit.gateway.due_ns(kit.now_ns), 5 * S, "asking again at once would find nothing");
+}

@@ -21,6 +21,7 @@ use crate::cli_output::{Exit, Failure};
 /// Between the events of a batch.
 #[must_use]
 pub fn ended(core: &Core) -> Vec<u8> {
+    // Writing into memory fails only for sequences of unknown length, of which the state has none.
     postcard::to_allocvec(&Ended(core)).expect("Invariant: a core has a stored form")
 }
 
